@@ -1,0 +1,216 @@
+"""The Rust core: what fits. Pure, synchronous, microseconds; it knows no time, host or disk.
+
+Arguments are read by attribute from the objects of `innkeeper.objects`; answers are small frozen
+values with the same attribute names, so that `objects.X.model_validate(value)` takes them.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, final, type_check_only
+
+from innkeeper.objects import Inventory, Request
+
+__version__: str
+
+@type_check_only
+class _PlacedDevice(Protocol):
+    @property
+    def address(self) -> str: ...
+    @property
+    def vendor_id(self) -> str: ...
+    @property
+    def product_id(self) -> str: ...
+    @property
+    def cell(self) -> int | None: ...
+
+@type_check_only
+class _Placement(Protocol):
+    @property
+    def vcpus(self) -> int: ...
+    @property
+    def memory_mib(self) -> int: ...
+    @property
+    def disk_mib(self) -> int: ...
+    @property
+    def cpus(self) -> str: ...
+    @property
+    def devices(self) -> Sequence[_PlacedDevice]: ...
+    @property
+    def counters(self) -> dict[str, int]: ...
+
+def error_codes() -> list[str]:
+    """Every `code` that this module can raise, sorted; each is a class of `innkeeper.errors`."""
+
+def misfit_codes() -> list[str]:
+    """Every `code` that a misfit can carry, sorted."""
+
+@final
+class PlacedDevice:
+    """One device given to a claim."""
+
+    address: str
+    vendor_id: str
+    product_id: str
+    cell: int | None
+
+@final
+class Placement:
+    """What a claim holds; MiB for memory and disk, the kernel's list format for `cpus`."""
+
+    vcpus: int
+    memory_mib: int
+    disk_mib: int
+    cpus: str
+    devices: list[PlacedDevice]
+    counters: dict[str, int]
+
+@final
+class Filtered:
+    """How many candidates one filter removed and how many it left."""
+
+    filter: str
+    removed: int
+    left: int
+
+@final
+class Misfit:
+    """One constraint that fails, with its numbers."""
+
+    code: str
+    resource: str
+    message: str
+    asked: int
+    free: int
+    capacity: int
+    used: int
+    filters: list[Filtered]
+
+@final
+class Nearest:
+    """The largest request of the same kind that fits now; null amounts were not asked for."""
+
+    vcpus: int | None
+    memory_mib: int | None
+    disk_mib: int | None
+    devices: list[tuple[str, str, int]]
+    """(vendor id, product id, count); entries of count 0 are left out."""
+    counters: dict[str, int]
+
+@final
+class Amounts:
+    """One resource: free = capacity - used, never below 0."""
+
+    total: int
+    reserved: int
+    capacity: int
+    used: int
+    free: int
+
+@final
+class Usage:
+    """The sums over all bookings, beside what the host offers."""
+
+    vcpus: Amounts
+    memory_mib: Amounts
+    disk_mib: Amounts
+    counters: dict[str, Amounts]
+    devices: Amounts
+    claims: int
+    generation: int
+
+@final
+class Pool:
+    """Devices alike in product, cell and kind."""
+
+    vendor_id: str
+    product_id: str
+    kind: str
+    cell: int | None
+    total: int
+    used: int
+    free: int
+    """Devices that could be booked now, one at a time: neither booked nor barred by their PF or VFs."""
+
+@final
+class Difference:
+    """One thing that an audit found: booked against observed, as text with numbers."""
+
+    kind: str
+    """`booked_not_stored`, `stored_not_booked`, `placement_differs`, `oversubscribed`,
+    `device_missing` or `counter_missing`."""
+    subject: str
+    claim_id: str | None
+    message: str
+    booked: str | None
+    observed: str | None
+
+@final
+class Snapshot:
+    """The ledger at one generation; immutable, safe to use from another thread."""
+
+    generation: int
+
+    def audit(self, stored: Iterable[tuple[str, _Placement]]) -> list[Difference]:
+        """Compare every booking with what is stored, and the bookings with the inventory.
+
+        Also proves that the totals equal the sum over the bookings from zero.
+        """
+
+    def usage(self) -> Usage: ...
+    def pools(self) -> list[Pool]: ...
+
+@final
+class Ledger:
+    """The book of claims of one host; all methods are atomic and none blocks."""
+
+    def __new__(cls, inventory: Inventory) -> Ledger: ...
+    @property
+    def generation(self) -> int:
+        """Counts the changes of this ledger."""
+
+    @property
+    def steps(self) -> int:
+        """Search steps that the last decision took."""
+
+    def restore(self, bookings: Iterable[tuple[str, _Placement]]) -> None:
+        """Take over stored bookings as they are, fit or not; an audit names what does not.
+
+        Raises:
+            ClaimConflict: a claim id is booked already; nothing was restored.
+        """
+
+    def book(self, claim_id: str, request: Request) -> Placement:
+        """Hold what the request asks for, or change nothing.
+
+        Raises:
+            NoFit: with every reason.
+            Undecided: the search bound was reached.
+            ClaimConflict: the claim id is booked already.
+        """
+
+    def unbook(self, claim_id: str) -> bool:
+        """Give back what a claim holds; false when it holds nothing."""
+
+    def placement(self, claim_id: str) -> Placement | None: ...
+    def claim_ids(self) -> list[str]:
+        """Every booked claim, sorted."""
+
+    def fit(self, request: Request) -> Placement:
+        """The dry run of `book`: the same answer, no change.
+
+        Raises:
+            NoFit: with every reason.
+            Undecided: the search bound was reached.
+        """
+
+    def could_fit(self, request: Request) -> bool:
+        """Whether it would fit if nothing were booked."""
+
+    def count(self, request: Request, limit: int = 10_000) -> int:
+        """How many such requests would fit one after another, at most `limit`."""
+
+    def observe(self, inventory: Inventory) -> bool:
+        """Take the host's new inventory; bookings stay. False when nothing changed."""
+
+    def usage(self) -> Usage: ...
+    def pools(self) -> list[Pool]: ...
+    def snapshot(self) -> Snapshot: ...

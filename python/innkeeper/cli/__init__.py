@@ -1,0 +1,1 @@
+"""The command line: a client of `/v1` and of nothing else."""

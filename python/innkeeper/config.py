@@ -1,0 +1,111 @@
+"""The operator's words, checked once at start: TOML, then `INNKEEPER_*` from the environment.
+
+`requests/` and `drivers/` are handed the sections that they need; nothing reads a global.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from innkeeper.objects.base import Amount, CounterName, Name, PciAddress, PciId
+
+Ratio = Annotated[float, Field(ge=0.000001, le=1_000_000, allow_inf_nan=False)]
+Period = Annotated[float, Field(gt=0, le=30 * 86_400, allow_inf_nan=False)]
+"""Seconds."""
+
+
+class Section(BaseModel):
+    """One table of the file; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reserved(Section):
+    """Held back for the host itself."""
+
+    vcpus: Amount = 0
+    memory_mib: Amount = 512
+    disk_mib: Amount = 0
+
+
+class Ratios(Section):
+    """Allocation ratios; above 1.0 the host is overcommitted."""
+
+    vcpus: Ratio = 1.0
+    memory: Ratio = 1.0
+    disk: Ratio = 1.0
+
+
+class Counter(Section):
+    """An amount of the operator's own, such as slots, SEV ASIDs or vsock ids."""
+
+    name: CounterName
+    total: Amount
+    reserved: Amount = 0
+    ratio: Ratio = 1.0
+
+
+class DeviceSpec(Section):
+    """Admits PCI functions; every key that is given must match, and the first entry that matches wins."""
+
+    vendor_id: PciId | None = None
+    product_id: PciId | None = None
+    address: PciAddress | None = None
+
+
+class DiskSection(Section):
+    """Which file system instances' disks live on."""
+
+    path: str | None = None
+    """Null: the state directory's."""
+
+
+class Claims(Section):
+    """How long claims wait."""
+
+    pending_timeout: Period = 600.0
+    """A claim that nobody confirms lapses after this."""
+    max_wait: Period = 3600.0
+    max_waiting: Annotated[int, Field(ge=0, le=100_000)] = 1024
+    tombstone_keep: Period = 86_400.0
+
+
+class Audit(Section):
+    """Periodic comparison of ledger, store and host."""
+
+    interval: Period = 60.0
+    repair: Literal["report"] = "report"
+
+
+class Access(Section):
+    """Roles by user or group name of the peer on the socket; root and the daemon's own user are admins."""
+
+    admins: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ("*",)
+    """`*` stands for everybody who can open the socket."""
+
+
+class Log(Section):
+    """Structured log on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class Config(Section):
+    """The whole configuration; the defaults alone make a working daemon."""
+
+    node: Name | None = None
+    """The node's name; null: the host name."""
+    reserved: Reserved = Reserved()
+    ratios: Ratios = Ratios()
+    counters: tuple[Counter, ...] = ()
+    devices: tuple[DeviceSpec, ...] = ()
+    disk: DiskSection = DiskSection()
+    claims: Claims = Claims()
+    audit: Audit = Audit()
+    access: Access = Access()
+    log: Log = Log()

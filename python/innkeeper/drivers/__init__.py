@@ -1,0 +1,1 @@
+"""What the host has: the kernel's own files, a capture of them, or a simulation."""

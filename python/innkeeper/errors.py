@@ -1,0 +1,224 @@
+"""Every exception of innkeeper, written once; Rust imports the ones it raises.
+
+InnkeeperError
+ |- BadRequest              invalid_request    the words of the caller are wrong
+ |   |- BadConfig           invalid_config     the words of the operator are wrong
+ |- NoFit                   no_fit             it does not fit; carries every reason
+ |- Undecided               undecided          the search bound was reached
+ |- Conflict                conflict
+ |   |- ClaimConflict       claim_conflict     the same claim id asks for something else
+ |   |- InstanceClaimed     instance_claimed   the instance already holds a claim here
+ |   |- AlreadyReleased     already_released
+ |   |- NotPending          not_pending        only a pending claim can be confirmed
+ |   |- NoLease             no_lease           nothing to renew
+ |- NotFound                not_found
+ |   |- UnknownClaim        unknown_claim
+ |- Forbidden               forbidden          the peer's role does not allow it
+ |- Draining                draining           the daemon is stopping
+ |- TooManyWaiting          too_many_waiting
+ |- Unreachable             unreachable        no daemon answers
+ |- HostUnreadable          host_unreadable    a host tree or capture cannot be read
+ |- StoreError              store_error
+ |   |- StoreInUse          store_in_use       another daemon has this state directory
+ |   |- StoreLocked         store_locked
+ |   |- StoreFull           store_full
+ |   |- StoreCorrupt        store_corrupt
+ |   |- StoreTooNew         store_too_new
+ |   |- StoreFenced         store_fenced       another owner took this ledger
+ |   |- OutcomeUnknown      outcome_unknown    the write may or may not be durable
+ |- InternalError           internal           a bug
+
+`code` is stable and for machines, the message is for people, `details` are the numbers in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+
+class InnkeeperError(Exception):
+    """Root of all errors that innkeeper raises on purpose."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: dict[str, Any] = details
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.details)
+
+
+def _rebuild(kind: type[InnkeeperError], message: str, details: dict[str, Any]) -> InnkeeperError:
+    return kind(message, **details)
+
+
+class BadRequest(InnkeeperError):
+    """The words of the caller are wrong; `details["errors"]` names each field."""
+
+    code = "invalid_request"
+
+
+class BadConfig(BadRequest):
+    """The configuration is wrong; the message names the file and the key."""
+
+    code = "invalid_config"
+
+
+class NoFit(InnkeeperError):
+    """The request does not fit now.
+
+    `details["reasons"]` holds one misfit for each constraint that fails, `details["nearest"]` the
+    largest request of the same kind that would fit.
+    """
+
+    code = "no_fit"
+
+
+class Undecided(InnkeeperError):
+    """The search reached its bound of steps before it knew; never to be read as a misfit."""
+
+    code = "undecided"
+
+
+class Conflict(InnkeeperError):
+    """The request contradicts what is already there."""
+
+    code = "conflict"
+
+
+class ClaimConflict(Conflict):
+    """The claim id is known and was asked for with other words."""
+
+    code = "claim_conflict"
+
+
+class InstanceClaimed(Conflict):
+    """The instance already holds a live claim on this host."""
+
+    code = "instance_claimed"
+
+
+class AlreadyReleased(Conflict):
+    """The claim ended; its id is remembered for a day."""
+
+    code = "already_released"
+
+
+class NotPending(Conflict):
+    """Only a pending claim can be confirmed or aborted."""
+
+    code = "not_pending"
+
+
+class NoLease(Conflict):
+    """The claim is confirmed and has no lease: there is nothing to renew."""
+
+    code = "no_lease"
+
+
+class NotFound(InnkeeperError):
+    """The thing that was named is not here."""
+
+    code = "not_found"
+
+
+class UnknownClaim(NotFound):
+    """No claim has this id, nor any instance with a live claim."""
+
+    code = "unknown_claim"
+
+
+class Forbidden(InnkeeperError):
+    """The peer's role does not allow this."""
+
+    code = "forbidden"
+
+
+class Draining(InnkeeperError):
+    """The daemon is stopping and takes no new claims."""
+
+    code = "draining"
+
+
+class TooManyWaiting(InnkeeperError):
+    """The line of claims that wait for room is full."""
+
+    code = "too_many_waiting"
+
+
+class Unreachable(InnkeeperError):
+    """No daemon answers; the message lists the sockets that were tried."""
+
+    code = "unreachable"
+
+
+class HostUnreadable(InnkeeperError):
+    """A host tree, capture or simulation cannot be read at all."""
+
+    code = "host_unreadable"
+
+
+class StoreError(InnkeeperError):
+    """The store could not keep a promise; nothing was written."""
+
+    code = "store_error"
+
+
+class StoreInUse(StoreError):
+    """Another process owns this state directory."""
+
+    code = "store_in_use"
+
+
+class StoreLocked(StoreError):
+    """Another process holds the database's lock for too long."""
+
+    code = "store_locked"
+
+
+class StoreFull(StoreError):
+    """The disk is full or a quota is reached; nothing was written."""
+
+    code = "store_full"
+
+
+class StoreCorrupt(StoreError):
+    """The database is damaged; the message says where it was set aside."""
+
+    code = "store_corrupt"
+
+
+class StoreTooNew(StoreError):
+    """The database was written by a newer innkeeper that this one may not follow."""
+
+    code = "store_too_new"
+
+
+class StoreFenced(StoreError):
+    """Another owner took this ledger over; this one must stop claiming."""
+
+    code = "store_fenced"
+
+
+class OutcomeUnknown(StoreError):
+    """The write may or may not be durable; the booking stays held until it is known."""
+
+    code = "outcome_unknown"
+
+
+class InternalError(InnkeeperError):
+    """A bug in innkeeper."""
+
+    code = "internal"
+
+
+def error_classes() -> Iterator[type[InnkeeperError]]:
+    """Every error class, root first; parents always before their children."""
+    waiting: list[type[InnkeeperError]] = [InnkeeperError]
+    while waiting:
+        kind = waiting.pop(0)
+        yield kind
+        waiting.extend(kind.__subclasses__())

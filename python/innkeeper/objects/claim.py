@@ -1,0 +1,78 @@
+"""A claim: a durable booking with a holder."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from innkeeper.objects.base import Amount, Name, VersionedObject
+from innkeeper.objects.request import Placement, Request
+
+Seconds = Annotated[float, Field(gt=0, le=366 * 86_400, allow_inf_nan=False)]
+
+
+class ClaimState(StrEnum):
+    """Pending and confirmed claims hold what they hold; aborted and released ones are tombstones."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    ABORTED = "aborted"
+    RELEASED = "released"
+
+    @property
+    def live(self) -> bool:
+        """Whether a claim in this state holds its placement."""
+        return self in (ClaimState.PENDING, ClaimState.CONFIRMED)
+
+
+class Holder(VersionedObject):
+    """Who holds a claim and what for."""
+
+    project: Name = "default"
+    user: Name = "unknown"
+    reason: Name | None = None
+
+
+class Process(VersionedObject):
+    """A process that a claim is tied to; pid and start time together name it within one boot."""
+
+    pid: Annotated[int, Field(strict=True, ge=1)]
+    start_ticks: Amount
+    """Field 22 of /proc/PID/stat: clock ticks after boot."""
+    boot_id: str
+
+
+class ClaimSpec(VersionedObject):
+    """All that a caller says when asking for a claim."""
+
+    claim_id: UUID | None = None
+    instance_uuid: UUID | None = None
+    name: Name | None = None
+    request: Request
+    holder: Holder = Holder()
+    lease_seconds: Seconds | None = None
+
+
+class Claim(VersionedObject):
+    """A durable booking; changed only by writing its next form."""
+
+    id: UUID
+    node: Name
+    state: ClaimState
+    instance_uuid: UUID | None = None
+    name: Name | None = None
+    holder: Holder
+    request: Request
+    placement: Placement
+    fingerprint: str
+    """SHA-256 over the caller's words, in hex: the same id with other words is a conflict."""
+    lease_seconds: Seconds | None = None
+    process: Process | None = None
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = None
+    """When it lapses by itself; null for a confirmed claim without a lease."""

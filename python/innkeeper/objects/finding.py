@@ -1,0 +1,38 @@
+"""One difference between what is booked and what is observed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from innkeeper.objects.base import VersionedObject
+
+
+class Severity(StrEnum):
+    """How bad: `error` needs a person now, `warning` soon, `notice` never."""
+
+    NOTICE = "notice"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Finding(VersionedObject):
+    """One difference, with its numbers; the same difference keeps its id between audits."""
+
+    id: str
+    """Derived from kind and subject, so that the same difference is the same finding."""
+    kind: str
+    """Such as `oversubscribed`, `device_missing`, `claim_not_in_store`, `process_gone`."""
+    severity: Severity
+    subject: str
+    """The claim id, resource or device address it speaks of."""
+    message: str
+    booked: str | None = None
+    observed: str | None = None
+    claim_id: UUID | None = None
+    suggested_repair: str | None = None
+    taken_repair: str | None = None
+    first_seen: datetime
+    last_seen: datetime
+    cleared_at: datetime | None = None

@@ -1,0 +1,141 @@
+"""What a host has, as its driver observed it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from innkeeper.objects.base import Amount, PciAddress, PciId, VersionedObject
+
+
+class Cpu(VersionedObject):
+    """One logical CPU by its kernel number.
+
+    `core`, `die` and `socket` are the kernel's ids and unique only together; `l3` is the lowest CPU
+    that shares the L3 cache. Whatever the host does not say is null.
+    """
+
+    id: Amount
+    online: bool = True
+    isolated: bool = False
+    socket: int | None = None
+    die: int | None = None
+    core: int | None = None
+    cell: int | None = None
+    l3: int | None = None
+    siblings: tuple[int, ...] = ()
+    """CPUs of the same physical core, itself included, ascending; empty when offline."""
+
+
+class Pages(VersionedObject):
+    """Preallocated hugepages of one size (KiB) in one place, counted in pages."""
+
+    size_kib: Amount
+    total: Amount
+    free: Amount
+
+
+class Cell(VersionedObject):
+    """A NUMA node; it may lack CPUs or memory, and ids may have holes."""
+
+    id: Amount
+    cpus: tuple[int, ...] = ()
+    """Online CPUs, ascending."""
+    memory_kib: Amount = 0
+    """MemTotal of the cell, hugepages included."""
+    pages: tuple[Pages, ...] = ()
+    distances: dict[int, int] = {}
+    """Distance to each cell by its id, 10 to itself; empty when the host does not say."""
+
+
+class PciKind(StrEnum):
+    """A function's place in SR-IOV: a plain function, a PF or a VF."""
+
+    PCI = "pci"
+    PF = "pf"
+    VF = "vf"
+
+
+class PciFunction(VersionedObject):
+    """One PCI function of the host, whether or not it may be handed out."""
+
+    address: PciAddress
+    vendor_id: PciId
+    product_id: PciId
+    class_id: str
+    """Six lower-case hex digits: class, subclass, programming interface."""
+    kind: PciKind = PciKind.PCI
+    parent: PciAddress | None = None
+    """The PF of a VF."""
+    driver: str | None = None
+    cell: int | None = None
+    iommu_group: int | None = None
+    total_vfs: Amount = 0
+    num_vfs: Amount = 0
+    netdevs: tuple[str, ...] = ()
+    serial: str | None = None
+    """From the device serial number capability or vital product data; null when not readable."""
+    used_by_host: str | None = None
+    """Why the host itself needs this function, such as `default route via eth0`; null when it does
+    not. Such a function is never claimable."""
+
+
+class Disk(VersionedObject):
+    """The file system of `disk.path`, in MiB."""
+
+    path: str
+    total_mib: Amount
+    free_mib: Amount
+
+
+class Host(VersionedObject):
+    """One machine at one moment."""
+
+    hostname: str
+    boot_id: str | None = None
+    machine_id: str | None = None
+    observed_at: datetime | None = None
+    cpus: tuple[Cpu, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    """Always at least one: a host without NUMA is one cell 0 with everything."""
+    memory_kib: Amount = 0
+    """MemTotal of the machine, hugepages included."""
+    pages: tuple[Pages, ...] = ()
+    """Hugepages of the whole machine by size."""
+    functions: tuple[PciFunction, ...] = ()
+    disk: Disk | None = None
+    warnings: tuple[str, ...] = ()
+    """One line for each thing that could not be read, naming its file."""
+
+
+class Quantity(VersionedObject):
+    """An amount that is shared out: capacity = (total - reserved) x allocation ratio, rounded down."""
+
+    total: Amount
+    reserved: Amount = 0
+    allocation_ratio: float = 1.0
+    """Between 0.000001 and 1,000,000, six decimals kept."""
+
+
+class Device(VersionedObject):
+    """A PCI function that the operator admitted and that the host does not use itself."""
+
+    address: PciAddress
+    vendor_id: PciId
+    product_id: PciId
+    kind: PciKind = PciKind.PCI
+    parent: PciAddress | None = None
+    cell: int | None = None
+
+
+class Inventory(VersionedObject):
+    """What may be handed out: the host after the operator's words were applied to it."""
+
+    vcpus: Quantity
+    memory_mib: Quantity
+    """Ordinary memory; preallocated hugepages are not in it."""
+    disk_mib: Quantity
+    counters: dict[str, Quantity] = {}
+    devices: tuple[Device, ...] = ()
+    shared_cpus: str = ""
+    """CPUs that instances float over, in the kernel's list format."""

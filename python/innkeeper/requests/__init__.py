@@ -1,0 +1,1 @@
+"""The operator's and caller's words turned into inventories and requests."""

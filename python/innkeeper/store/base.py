@@ -1,0 +1,120 @@
+"""What every store promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Event, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Where a change set stands in the order of what is durable."""
+
+    generation: int
+    """The ledger's generation on disk after the batch that holds it."""
+    sequence: int
+    """Sequence of the last event of the change set; 0 when it holds none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a store found when it was opened."""
+
+    generation: int
+    epoch: int
+    """Counts the owners of this ledger; every write is fenced by it."""
+    set_aside: str | None = None
+    """Path of a damaged database that was replaced by an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatistics:
+    """Counts since the store was opened."""
+
+    change_sets: int
+    """Change sets that became durable."""
+    batches: int
+    """Transactions that held them; each is one sync of the disk."""
+    largest_batch: int
+    retried: int
+    """Change sets written alone after their batch was rolled back."""
+
+
+class Store(Protocol):
+    """Keeps promises. One write, `apply`; reads are paged and never wait for a write."""
+
+    async def open(self, *, boot_id: str | None) -> Opened:
+        """Take ownership of the node's ledger under a new epoch.
+
+        Raises:
+            StoreInUse: another process owns the state directory.
+            StoreTooNew: this innkeeper is older than the database's oldest reader.
+            StoreError: anything else that keeps it from opening.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what is being written and let go; safe to call twice."""
+        ...
+
+    async def apply(self, change_set: ChangeSet) -> Commit:
+        """Return once the change set is durable; change sets that wait together share a transaction.
+
+        Cancelling the caller does not cancel the write.
+
+        Raises:
+            StoreFenced: another owner has the ledger; nothing was written.
+            OutcomeUnknown: it may be durable; `was_applied` tells later.
+            StoreError: nothing was written.
+        """
+        ...
+
+    async def was_applied(self, change_set_id: UUID) -> bool:
+        """Whether a change set of the last hour is durable.
+
+        Raises:
+            StoreError: it cannot be known yet.
+        """
+        ...
+
+    async def find_claim(self, claim_id: UUID) -> Claim | None:
+        """The claim in its last durable form, tombstones included."""
+        ...
+
+    async def list_claims(
+        self,
+        *,
+        states: frozenset[ClaimState] | None = None,
+        instance_uuid: UUID | None = None,
+        limit: int = 1000,
+        marker: UUID | None = None,
+    ) -> tuple[Claim, ...]:
+        """Claims by ascending id, after `marker`."""
+        ...
+
+    async def list_events(
+        self,
+        *,
+        after: int = 0,
+        claim_id: UUID | None = None,
+        instance_uuid: UUID | None = None,
+        limit: int = 1000,
+    ) -> tuple[Event, ...]:
+        """Events by ascending sequence, later than `after`."""
+        ...
+
+    async def list_findings(
+        self, *, include_cleared: bool = False, limit: int = 1000, marker: str | None = None
+    ) -> tuple[Finding, ...]:
+        """Findings by ascending id, after `marker`."""
+        ...
+
+    async def prune(self, *, before: datetime) -> int:
+        """Delete tombstones and cleared findings that ended before then; how many went."""
+        ...
+
+    def statistics(self) -> StoreStatistics: ...

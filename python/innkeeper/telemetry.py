@@ -1,0 +1,1 @@
+"""Logs: structured, on stderr, events as nouns with fields."""

@@ -1,0 +1,1 @@
+"""The one owner of a host's ledger."""
