@@ -4,7 +4,7 @@ from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.change_set import ChangeSet
 from innkeeper.objects.claim import Claim, ClaimSpec, ClaimState, Holder, Process
 from innkeeper.objects.event import Event, EventKind
-from innkeeper.objects.finding import Finding, Severity
+from innkeeper.objects.finding import AuditReport, Finding, Severity
 from innkeeper.objects.host import (
     Cell,
     Cpu,
@@ -29,6 +29,7 @@ from innkeeper.objects.usage import Amounts, Pool, Usage
 
 __all__ = [
     "Amounts",
+    "AuditReport",
     "Cell",
     "ChangeSet",
     "Claim",

@@ -36,3 +36,12 @@ class Finding(VersionedObject):
     first_seen: datetime
     last_seen: datetime
     cleared_at: datetime | None = None
+
+
+class AuditReport(VersionedObject):
+    """What one audit found and how long it took."""
+
+    generation: int
+    findings: tuple[Finding, ...]
+    """Everything that is open now, by id."""
+    seconds: float

@@ -1,1 +1,6 @@
-"""The one owner of a host's ledger."""
+"""The async owner of a host's ledger, split by life: claims, waiting, lapses, audits."""
+
+from innkeeper.tracker.placing import Placed
+from innkeeper.tracker.tracker import Tracker, TrackerStatistics
+
+__all__ = ["Placed", "Tracker", "TrackerStatistics"]

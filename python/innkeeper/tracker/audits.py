@@ -1,0 +1,210 @@
+"""The life of an audit: observe and read without holding anything, compare, report.
+
+A claim never waits for an audit: the host is read in a thread, stored claims in pages, and the
+comparison runs on a snapshot of the ledger. Whatever changed meanwhile is left to the next audit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from innkeeper import _core
+from innkeeper.drivers.base import Driver
+from innkeeper.errors import HostUnreadable
+from innkeeper.objects import (
+    AuditReport,
+    ChangeSet,
+    Claim,
+    ClaimState,
+    Event,
+    EventKind,
+    Finding,
+    Host,
+    Severity,
+)
+from innkeeper.requests.inventory import take_inventory
+from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.writing import Step
+
+log = structlog.get_logger(__name__)
+
+LIVE = frozenset({ClaimState.PENDING, ClaimState.CONFIRMED})
+PAGE = 1000
+
+SEVERITY = {
+    "booked_not_stored": Severity.ERROR,
+    "stored_not_booked": Severity.ERROR,
+    "placement_differs": Severity.ERROR,
+    "oversubscribed": Severity.ERROR,
+    "device_missing": Severity.ERROR,
+    "device_shared": Severity.ERROR,
+    "counter_missing": Severity.WARNING,
+    "host_unreadable": Severity.ERROR,
+    "host_unclear": Severity.NOTICE,
+}
+"""How bad each kind of difference is; a kind that is not here is a warning."""
+
+SUGGESTED = {
+    "booked_not_stored": "restart the daemon: it rebuilds the ledger from the store",
+    "stored_not_booked": "restart the daemon: it rebuilds the ledger from the store",
+    "placement_differs": "restart the daemon: it rebuilds the ledger from the store",
+    "oversubscribed": "release claims, or lower what is reserved",
+    "device_missing": "release the claim when its instance is gone, or bring the device back",
+    "device_shared": "release one of the claims",
+    "counter_missing": "add the counter to the configuration, or release the claim",
+}
+
+
+class Audits:
+    """Compares what is booked with what is stored and what the host has."""
+
+    def __init__(self, parts: Parts, driver: Driver) -> None:
+        self._parts = parts
+        self._driver = driver
+        self._turn = anyio.Lock()
+        self._open: dict[str, Finding] = {}
+
+    async def load(self) -> None:
+        """Take up the findings that an earlier process left open."""
+        marker = None
+        while page := await self._parts.store.list_findings(limit=PAGE, marker=marker):
+            self._open.update((finding.id, finding) for finding in page)
+            marker = page[-1].id
+
+    async def run(self) -> None:
+        """Audit at every interval until cancelled; an audit that fails is logged, not fatal."""
+        while True:
+            await self._parts.clock.sleep(self._parts.config.audit.interval)
+            try:
+                await self.audit()
+            except Exception:
+                log.exception("audit failed")
+
+    async def audit(self) -> AuditReport:
+        """One whole audit; a second one waits for its turn.
+
+        Raises:
+            StoreError: stored claims cannot be read, or new findings cannot be kept.
+        """
+        async with self._turn:
+            started = self._parts.clock.monotonic()
+            found = [*await self._observe(), *await self._compare()]
+            await self._publish(found)
+            return AuditReport(
+                generation=self._parts.writer.generation,
+                findings=tuple(self._open[key] for key in sorted(self._open)),
+                seconds=self._parts.clock.monotonic() - started,
+            )
+
+    async def _observe(self) -> list[Finding]:
+        """Take over what the host has now; bookings stay whatever it says."""
+        try:
+            host = await anyio.to_thread.run_sync(self._driver.observe)
+        except HostUnreadable as error:
+            return [self._finding("host_unreadable", self._parts.node, error.message)]
+        await self.adopt(host)
+        return [self._finding("host_unclear", warning, warning) for warning in host.warnings]
+
+    async def adopt(self, host: Host) -> None:
+        """Make this observation the ledger's; the device table follows when it changed."""
+        parts = self._parts
+        inventory = take_inventory(host, parts.config)
+        parts.host = host
+        if not parts.ledger.observe(inventory):
+            return
+        devices_changed = inventory.devices != parts.inventory.devices
+        parts.inventory = inventory
+        parts.line.serve()
+        if devices_changed:
+            change_set = ChangeSet(id=uuid4(), node=parts.node, devices=inventory.devices)
+            await parts.writer.write_step(Step(change_set))
+
+    async def _compare(self) -> list[Finding]:
+        with self._parts.register.watch() as changing:
+            stored = [(claim.id, claim) async for claim in self._stored_claims()]
+            snapshot = self._parts.ledger.snapshot()
+        bookings = [(str(claim_id), claim.placement) for claim_id, claim in stored]
+        differences = await anyio.to_thread.run_sync(snapshot.audit, bookings)
+        return [
+            self._finding_of(difference)
+            for difference in differences
+            if difference.claim_id is None or UUID(difference.claim_id) not in changing
+        ]
+
+    async def _stored_claims(self) -> AsyncIterator[Claim]:
+        marker = None
+        while page := await self._parts.store.list_claims(states=LIVE, limit=PAGE, marker=marker):
+            for claim in page:
+                yield claim
+            marker = page[-1].id
+
+    def _finding_of(self, difference: _core.Difference) -> Finding:
+        finding = self._finding(difference.kind, difference.subject, difference.message)
+        return finding.model_copy(
+            update={
+                "booked": difference.booked,
+                "observed": difference.observed,
+                "claim_id": UUID(difference.claim_id) if difference.claim_id else None,
+            }
+        )
+
+    def _finding(self, kind: str, subject: str, message: str) -> Finding:
+        now = self._parts.clock.now()
+        return Finding(
+            id=hashlib.sha256(f"{kind}\0{subject}".encode()).hexdigest()[:12],
+            kind=kind,
+            severity=SEVERITY.get(kind, Severity.WARNING),
+            subject=subject,
+            message=message,
+            suggested_repair=SUGGESTED.get(kind),
+            first_seen=now,
+            last_seen=now,
+        )
+
+    async def _publish(self, found: Iterable[Finding]) -> None:
+        """Keep what is new, clear what is gone; one write, and none when nothing changed."""
+        now = self._parts.clock.now()
+        current = {finding.id: self._known(finding) for finding in found}
+        new = [finding for key, finding in current.items() if self._is_news(key, finding)]
+        cleared = [
+            finding.model_copy(update={"cleared_at": now})
+            for key, finding in self._open.items()
+            if key not in current
+        ]
+        if new or cleared:
+            await self._write(new, cleared)
+        self._open = current
+
+    def _known(self, finding: Finding) -> Finding:
+        known = self._open.get(finding.id)
+        return finding.model_copy(update={"first_seen": known.first_seen}) if known else finding
+
+    def _is_news(self, key: str, finding: Finding) -> bool:
+        known = self._open.get(key)
+        return known is None or known.message != finding.message
+
+    async def _write(self, new: list[Finding], cleared: list[Finding]) -> None:
+        now = self._parts.clock.now()
+        events = [
+            *(_event(EventKind.FOUND, finding, now) for finding in new),
+            *(_event(EventKind.CLEARED, finding, now) for finding in cleared),
+        ]
+        change_set = ChangeSet(
+            id=uuid4(),
+            node=self._parts.node,
+            findings=(*new, *cleared),
+            events=tuple(events),
+        )
+        await self._parts.writer.write_step(Step(change_set))
+
+
+def _event(kind: EventKind, finding: Finding, now: datetime) -> Event:
+    details = {"finding": finding.id, "kind": finding.kind, "message": finding.message}
+    return Event(at=now, kind=kind, claim_id=finding.claim_id, details=details)

@@ -1,0 +1,67 @@
+"""Values of the core turned into objects, and objects' words into fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import orjson
+
+from innkeeper import _core
+from innkeeper.errors import NoFit
+from innkeeper.objects import ClaimSpec, DeviceRequest, Misfit, Placement, Pool, Request, Usage
+
+
+def placement_object(placement: _core.Placement) -> Placement:
+    """The core's answer as what travels and is stored."""
+    return Placement.model_validate(placement, from_attributes=True)
+
+
+def usage_object(usage: _core.Usage) -> Usage:
+    """The core's sums as an object."""
+    return Usage.model_validate(usage, from_attributes=True)
+
+
+def pool_objects(pools: list[_core.Pool]) -> tuple[Pool, ...]:
+    """The core's pools as objects, in its order."""
+    return tuple(Pool.model_validate(pool, from_attributes=True) for pool in pools)
+
+
+def fingerprint(spec: ClaimSpec) -> str:
+    """SHA-256 over the caller's words; the order of keys means nothing."""
+    words = spec.model_dump(mode="json", exclude={"claim_id"})
+    return hashlib.sha256(orjson.dumps(words, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+@contextmanager
+def object_reasons() -> Iterator[None]:
+    """Let a `NoFit` of the core pass on with its reasons and nearest request as objects."""
+    try:
+        yield
+    except NoFit as refusal:
+        raise NoFit(
+            refusal.message,
+            reasons=tuple(_misfit_object(reason) for reason in refusal.details["reasons"]),
+            nearest=_nearest_object(refusal.details.get("nearest")),
+        ) from None
+
+
+def _misfit_object(misfit: _core.Misfit) -> Misfit:
+    return Misfit.model_validate(misfit, from_attributes=True)
+
+
+def _nearest_object(nearest: _core.Nearest | None) -> Request | None:
+    if nearest is None:
+        return None
+    devices = tuple(
+        DeviceRequest(vendor_id=vendor, product_id=product, count=count)
+        for vendor, product, count in nearest.devices
+    )
+    return Request(
+        vcpus=nearest.vcpus or None,
+        memory_mib=nearest.memory_mib or None,
+        disk_mib=nearest.disk_mib or None,
+        devices=devices,
+        counters={name: count for name, count in nearest.counters.items() if count},
+    )

@@ -1,0 +1,105 @@
+"""The start: host observed, store opened, ledger rebuilt from what is durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+import anyio.to_thread
+
+from innkeeper import _core
+from innkeeper.clock import Clock
+from innkeeper.config import Config
+from innkeeper.drivers.base import Driver
+from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
+from innkeeper.requests.inventory import take_inventory
+from innkeeper.store.base import Opened, Store
+from innkeeper.tracker.alarms import Alarms
+from innkeeper.tracker.audits import LIVE, PAGE
+from innkeeper.tracker.lapses import Cause, DueClaims, Expiries
+from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.processes import ProcessWatch, tie_again
+from innkeeper.tracker.register import Register
+from innkeeper.tracker.waiting import WaitingLine
+from innkeeper.tracker.writing import Step, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the start gives to the tracker."""
+
+    parts: Parts
+    opened: Opened
+
+
+async def open_parts(
+    *, node: str, store: Store, driver: Driver, config: Config, clock: Clock
+) -> Opening:
+    """Observe, open, restore, and say so in the history.
+
+    Raises:
+        HostUnreadable, StoreError
+    """
+    host = await anyio.to_thread.run_sync(driver.observe)
+    inventory = take_inventory(host, config)
+    opened = await store.open(boot_id=host.boot_id)
+    ledger, register, alarms = _core.Ledger(inventory), Register(), Alarms(clock)
+    writer = Writer(node, store, register, clock)
+    writer.generation = opened.generation
+    due = DueClaims()
+    parts = Parts(
+        node=node,
+        store=store,
+        clock=clock,
+        ledger=ledger,
+        register=register,
+        alarms=alarms,
+        line=WaitingLine(ledger, alarms, most=config.claims.max_waiting),
+        writer=writer,
+        due=due,
+        expiries=Expiries(alarms, clock, due),
+        processes=ProcessWatch(due),
+        host=host,
+        inventory=inventory,
+        config=config,
+    )
+    await _restore(parts)
+    await _write_start(parts, opened)
+    return Opening(parts, opened)
+
+
+async def _restore(parts: Parts) -> None:
+    marker = None
+    while page := await parts.store.list_claims(states=LIVE, limit=PAGE, marker=marker):
+        parts.ledger.restore([_booking(claim) for claim in page])
+        parts.register.publish(page)
+        for claim in page:
+            await _follow(parts, claim)
+        marker = page[-1].id
+
+
+async def _follow(parts: Parts, claim: Claim) -> None:
+    parts.follow(claim)
+    if claim.process is None:
+        return
+    tied = await anyio.to_thread.run_sync(tie_again, claim.process)
+    if tied is None:
+        parts.due.add(claim.id, Cause.PROCESS)
+    else:
+        parts.processes.watch(claim.id, tied.fd)
+
+
+def _booking(claim: Claim) -> tuple[str, Placement]:
+    return str(claim.id), claim.placement
+
+
+async def _write_start(parts: Parts, opened: Opened) -> None:
+    details = {"epoch": opened.epoch, "boot_id": parts.host.boot_id}
+    events = [Event(at=parts.clock.now(), kind=EventKind.STARTED, details=details)]
+    if opened.set_aside is not None:
+        aside = {"path": opened.set_aside}
+        events.append(Event(at=parts.clock.now(), kind=EventKind.SET_ASIDE, details=aside))
+    change_set = ChangeSet(
+        id=uuid4(), node=parts.node, events=tuple(events), devices=parts.inventory.devices
+    )
+    await parts.writer.write_step(Step(change_set))

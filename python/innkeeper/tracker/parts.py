@@ -1,0 +1,46 @@
+"""What the lives of claims and audits share, built once by the tracker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from innkeeper import _core
+from innkeeper.clock import Clock
+from innkeeper.config import Config
+from innkeeper.objects import Claim, Host, Inventory
+from innkeeper.store.base import Store
+from innkeeper.tracker.alarms import Alarms
+from innkeeper.tracker.lapses import DueClaims, Expiries
+from innkeeper.tracker.processes import ProcessWatch
+from innkeeper.tracker.register import Register
+from innkeeper.tracker.waiting import WaitingLine
+from innkeeper.tracker.writing import Writer
+
+
+@dataclass(slots=True)
+class Parts:
+    """One host's ledger and everything around it; the last four change after the start."""
+
+    node: str
+    store: Store
+    clock: Clock
+    ledger: _core.Ledger
+    register: Register
+    alarms: Alarms
+    line: WaitingLine
+    writer: Writer
+    due: DueClaims
+    expiries: Expiries
+    processes: ProcessWatch
+    host: Host
+    inventory: Inventory
+    config: Config
+    draining: bool = False
+
+    def follow(self, claim: Claim) -> None:
+        """A claim is durable in this form: watch for what ends it, or stop watching."""
+        if claim.state.live:
+            self.expiries.arm(claim)
+        else:
+            self.expiries.forget(claim.id)
+            self.processes.forget(claim.id)

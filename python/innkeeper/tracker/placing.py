@@ -1,0 +1,230 @@
+"""A claim is asked for: the same words find the same claim, others find room.
+
+Booking happens here and in the waiting line, nowhere else. A claim is booked first and written after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+from uuid import UUID, uuid4
+
+import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
+
+from innkeeper.errors import BadRequest, ClaimConflict, Draining, InnkeeperError
+from innkeeper.objects import (
+    Claim,
+    ClaimSpec,
+    ClaimState,
+    EventKind,
+    Placement,
+)
+from innkeeper.tracker.claims import ABORT, Claims, event_of, later, require_live
+from innkeeper.tracker.convert import fingerprint, object_reasons, placement_object
+from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.processes import TiedProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A claim, and whether it stood already because the same words were said before."""
+
+    claim: Claim
+    replayed: bool
+
+
+class Placing:
+    """Turns specs into written claims."""
+
+    def __init__(self, parts: Parts, claims: Claims) -> None:
+        self._parts = parts
+        self._claims = claims
+
+    async def place(
+        self, spec: ClaimSpec, *, wait_seconds: float | None, tied: TiedProcess | None
+    ) -> Placed:
+        """Book and write one claim; the answer comes after the write.
+
+        A claim that is tied to a process is confirmed at once; its pidfd is taken over.
+
+        Raises:
+            NoFit, Undecided, ClaimConflict, InstanceClaimed, AlreadyReleased, TooManyWaiting,
+            Draining, OutcomeUnknown, StoreError
+        """
+        self._require_open()
+        ask = _Ask.of(spec)
+        async with self._parts.register.turn(ask.id):
+            standing = await self._standing(ask)
+            if standing is not None:
+                return Placed(_require_same_process(standing, tied), replayed=True)
+            with self._instance_reserved(ask):
+                placement = await self._find_room(ask, wait_seconds)
+            claim = self._new_claim(ask, placement)
+            if tied is not None:
+                claim = self._tied_claim(claim, tied)
+            await self._write_placed([claim], landed=partial(self._follow, claim, tied))
+        return Placed(claim, replayed=False)
+
+    async def place_all(self, specs: Sequence[ClaimSpec]) -> tuple[Placed, ...]:
+        """Book all or none; one change set, so one write makes all of them durable.
+
+        Raises:
+            InnkeeperError: the first refusal, with the index of its spec in `details["index"]`.
+        """
+        self._require_open()
+        asks = [_Ask.of(spec) for spec in specs]
+        _require_distinct(asks)
+        async with self._parts.register.turn(*(ask.id for ask in asks)):
+            standing = [await self._standing(ask) for ask in asks]
+            fresh = self._book_all(asks, standing)
+            if fresh:
+                claims = list(fresh.values())
+                await self._write_placed(claims, landed=partial(self._follow_all, claims))
+        return tuple(
+            Placed(fresh[index], replayed=False) if claim is None else Placed(claim, replayed=True)
+            for index, claim in enumerate(standing)
+        )
+
+    def _require_open(self) -> None:
+        if self._parts.draining:
+            raise Draining(
+                "the daemon is stopping and takes no new claims; ask again when it is back"
+            )
+
+    async def _standing(self, ask: _Ask) -> Claim | None:
+        """The claim that these words made before, if any."""
+        if ask.spec.claim_id is None:
+            return None
+        known = self._parts.register.find(ask.id) or await self._parts.store.find_claim(ask.id)
+        if known is None or known.id != ask.id:
+            return None
+        if known.fingerprint != ask.fingerprint:
+            raise ClaimConflict(
+                f"claim {ask.id} was asked for before with other words; "
+                "use another claim id for another claim",
+                claim_id=str(ask.id),
+                state=known.state,
+            )
+        require_live(known)
+        return known
+
+    @contextmanager
+    def _instance_reserved(self, ask: _Ask) -> Iterator[None]:
+        self._parts.register.reserve_instance(ask.spec.instance_uuid, ask.id)
+        try:
+            yield
+        except BaseException:
+            self._parts.register.forget_instance(ask.spec.instance_uuid, ask.id)
+            raise
+
+    async def _find_room(self, ask: _Ask, wait_seconds: float | None) -> Placement:
+        if wait_seconds is None:
+            return self._book_now(ask)
+        if not 0 < wait_seconds <= self._parts.config.claims.max_wait:
+            raise BadRequest(
+                f"asked to wait {wait_seconds:g} s; a wait is above 0 and at most "
+                f"{self._parts.config.claims.max_wait:g} s (`claims.max_wait`)"
+            )
+        return await self._parts.line.book(ask.id, ask.spec.request, wait_seconds=wait_seconds)
+
+    def _book_now(self, ask: _Ask) -> Placement:
+        with object_reasons():
+            return placement_object(self._parts.ledger.book(str(ask.id), ask.spec.request))
+
+    def _book_all(self, asks: Sequence[_Ask], standing: Sequence[Claim | None]) -> dict[int, Claim]:
+        booked: dict[int, Claim] = {}
+        index = 0
+        try:
+            for index, ask in enumerate(asks):
+                if standing[index] is None:
+                    with self._instance_reserved(ask):
+                        booked[index] = self._new_claim(ask, self._book_now(ask))
+        except InnkeeperError as refusal:
+            self._claims.unbook(list(booked.values()))
+            refusal.details["index"] = index
+            raise
+        return booked
+
+    def _new_claim(self, ask: _Ask, placement: Placement) -> Claim:
+        now, spec = self._parts.clock.now(), ask.spec
+        patience = spec.lease_seconds or self._parts.config.claims.pending_timeout
+        return Claim(
+            id=ask.id,
+            node=self._parts.node,
+            state=ClaimState.PENDING,
+            instance_uuid=spec.instance_uuid,
+            name=spec.name,
+            holder=spec.holder,
+            request=spec.request,
+            placement=placement,
+            fingerprint=ask.fingerprint,
+            lease_seconds=spec.lease_seconds,
+            created_at=now,
+            updated_at=now,
+            expires_at=later(now, patience),
+        )
+
+    def _tied_claim(self, claim: Claim, tied: TiedProcess) -> Claim:
+        expires_at = claim.expires_at if claim.lease_seconds else None
+        return claim.model_copy(
+            update={
+                "state": ClaimState.CONFIRMED,
+                "process": tied.process,
+                "expires_at": expires_at,
+            }
+        )
+
+    async def _write_placed(self, claims: list[Claim], *, landed: Callable[[], None]) -> None:
+        """Write new claims; a caller who was cancelled meanwhile gets nothing and holds nothing."""
+        events = [event_of(EventKind.CLAIMED, claim, claim.holder) for claim in claims]
+        lost = partial(self._claims.unbook, claims)
+        await self._parts.writer.write(claims, events, landed=landed, lost=lost)
+        try:
+            await checkpoint_if_cancelled()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._claims.end(claims, ABORT, by=None)
+            raise
+
+    def _follow(self, claim: Claim, tied: TiedProcess | None) -> None:
+        self._parts.follow(claim)
+        if tied is not None:
+            self._parts.processes.watch(claim.id, tied.keep())
+
+    def _follow_all(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self._parts.follow(claim)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What a caller said, with the id that the claim has or will have."""
+
+    spec: ClaimSpec
+    id: UUID
+    fingerprint: str
+
+    @classmethod
+    def of(cls, spec: ClaimSpec) -> Self:
+        return cls(spec, spec.claim_id or uuid4(), fingerprint(spec))
+
+
+def _require_distinct(asks: Sequence[_Ask]) -> None:
+    seen: set[UUID] = set()
+    for ask in asks:
+        if ask.id in seen:
+            raise BadRequest(f"claim id {ask.id} stands twice in one call", claim_id=str(ask.id))
+        seen.add(ask.id)
+
+
+def _require_same_process(claim: Claim, tied: TiedProcess | None) -> Claim:
+    if tied is not None and claim.process != tied.process:
+        raise ClaimConflict(
+            f"claim {claim.id} stands already and is not tied to process {tied.process.pid}",
+            claim_id=str(claim.id),
+        )
+    return claim

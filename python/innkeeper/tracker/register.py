@@ -1,0 +1,180 @@
+"""The claims of one host as they are durable, in memory, and who is changing which."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import anyio
+
+from innkeeper.errors import InstanceClaimed, OutcomeUnknown
+from innkeeper.objects import Claim, ClaimState
+
+
+@dataclass(slots=True)
+class _Turn:
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    users: int = 0
+
+
+class Register:
+    """Live claims in their last durable form.
+
+    A claim appears here only after its write; an id is changed by one caller at a time.
+    """
+
+    def __init__(self) -> None:
+        self._claims: dict[UUID, Claim] = {}
+        self._ids: list[UUID] = []
+        self._by_instance: dict[UUID, UUID] = {}
+        self._turns: dict[UUID, _Turn] = {}
+        self._in_doubt: set[UUID] = set()
+        self._watches: list[set[UUID]] = []
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def __iter__(self) -> Iterator[Claim]:
+        return iter(tuple(self._claims.values()))
+
+    def find(self, ref: UUID) -> Claim | None:
+        """A live claim by its id or by the instance that holds it."""
+        return self._claims.get(ref) or self._claims.get(self._by_instance.get(ref, ref))
+
+    def list_claims(
+        self,
+        *,
+        states: frozenset[ClaimState],
+        instance_uuid: UUID | None,
+        limit: int,
+        marker: UUID | None,
+    ) -> tuple[Claim, ...]:
+        """Live claims by ascending id, after `marker`."""
+        found: list[Claim] = []
+        for claim_id in self._ids_after(marker):
+            claim = self._claims[claim_id]
+            if claim.state in states and instance_uuid in (None, claim.instance_uuid):
+                found.append(claim)
+            if len(found) == limit:
+                break
+        return tuple(found)
+
+    def _ids_after(self, marker: UUID | None) -> Iterator[UUID]:
+        start = 0 if marker is None else bisect_right(self._ids, marker)
+        return (self._ids[index] for index in range(start, len(self._ids)))
+
+    def publish(self, claims: Iterable[Claim]) -> None:
+        """Show claims in their new durable form; ended ones leave."""
+        for claim in claims:
+            self.touch(claim.id)
+            if claim.state.live:
+                self._keep(claim)
+            else:
+                self._drop(claim)
+
+    def _keep(self, claim: Claim) -> None:
+        if claim.id not in self._claims:
+            insort(self._ids, claim.id)
+        self._claims[claim.id] = claim
+        if claim.instance_uuid is not None:
+            self._by_instance[claim.instance_uuid] = claim.id
+
+    def _drop(self, claim: Claim) -> None:
+        if self._claims.pop(claim.id, None) is not None:
+            del self._ids[bisect_left(self._ids, claim.id)]
+        self.forget_instance(claim.instance_uuid, claim.id)
+
+    def reserve_instance(self, instance_uuid: UUID | None, claim_id: UUID) -> None:
+        """Make sure that nobody else claims for the instance while this claim is being written.
+
+        Raises:
+            InstanceClaimed: it holds another claim, or one is being written.
+        """
+        if instance_uuid is None:
+            return
+        holding = self._by_instance.setdefault(instance_uuid, claim_id)
+        if holding != claim_id:
+            raise InstanceClaimed(
+                f"instance {instance_uuid} already holds claim {holding} on this host; "
+                "release that one first, or ask with its claim id",
+                instance_uuid=str(instance_uuid),
+                claim_id=str(holding),
+            )
+
+    def forget_instance(self, instance_uuid: UUID | None, claim_id: UUID) -> None:
+        """End a reservation that did not become a claim."""
+        if instance_uuid is not None and self._by_instance.get(instance_uuid) == claim_id:
+            del self._by_instance[instance_uuid]
+
+    @asynccontextmanager
+    async def turn(self, *claim_ids: UUID) -> AsyncIterator[None]:
+        """Be the only one who changes these claims; taken in order of id, so turns cannot deadlock.
+
+        Raises:
+            OutcomeUnknown: an earlier write of one of them is still in doubt.
+        """
+        ordered = sorted(set(claim_ids))
+        taken: list[UUID] = []
+        try:
+            for claim_id in ordered:
+                await self._take_turn(claim_id)
+                taken.append(claim_id)
+            self._require_settled(ordered)
+            yield
+        finally:
+            for claim_id in taken:
+                self._end_turn(claim_id)
+
+    async def _take_turn(self, claim_id: UUID) -> None:
+        turn = self._turns.setdefault(claim_id, _Turn())
+        turn.users += 1
+        try:
+            await turn.lock.acquire()
+        except BaseException:
+            self._leave(claim_id, turn)
+            raise
+
+    def _end_turn(self, claim_id: UUID) -> None:
+        turn = self._turns[claim_id]
+        turn.lock.release()
+        self._leave(claim_id, turn)
+
+    def _leave(self, claim_id: UUID, turn: _Turn) -> None:
+        turn.users -= 1
+        if turn.users == 0:
+            del self._turns[claim_id]
+
+    def _require_settled(self, claim_ids: Iterable[UUID]) -> None:
+        for claim_id in claim_ids:
+            if claim_id in self._in_doubt:
+                raise OutcomeUnknown(
+                    f"an earlier write of claim {claim_id} may or may not be durable; "
+                    "what it holds stays held until that is known: ask again",
+                    claim_id=str(claim_id),
+                )
+
+    def doubt(self, claim_ids: Iterable[UUID]) -> None:
+        """Nobody may change these until `settle`."""
+        self._in_doubt.update(claim_ids)
+
+    def settle(self, claim_ids: Iterable[UUID]) -> None:
+        """Their outcome is known."""
+        self._in_doubt.difference_update(claim_ids)
+
+    def touch(self, claim_id: UUID) -> None:
+        """Tell those who compare that this claim is changing."""
+        for watch in self._watches:
+            watch.add(claim_id)
+
+    @contextmanager
+    def watch(self) -> Iterator[set[UUID]]:
+        """Collects the ids of all claims that change, or are being changed, meanwhile."""
+        seen = set(self._turns) | self._in_doubt
+        self._watches.append(seen)
+        try:
+            yield seen
+        finally:
+            self._watches.remove(seen)

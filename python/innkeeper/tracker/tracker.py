@@ -1,0 +1,355 @@
+"""The async owner of one host's ledger.
+
+It composes the lives that are told elsewhere: `placing` and `claims` (a claim), `waiting` (the line
+for room), `audits`; `writing` makes steps durable, `register` shows what is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from innkeeper.clock import Clock, SystemClock
+from innkeeper.config import Config
+from innkeeper.drivers.base import Driver
+from innkeeper.errors import InnkeeperError
+from innkeeper.objects import (
+    AuditReport,
+    Claim,
+    ClaimSpec,
+    ClaimState,
+    Event,
+    Finding,
+    Holder,
+    Host,
+    Inventory,
+    Placement,
+    Pool,
+    Request,
+    Usage,
+)
+from innkeeper.store.base import Opened, Store, StoreStatistics
+from innkeeper.tracker.audits import LIVE, Audits
+from innkeeper.tracker.claims import Claims
+from innkeeper.tracker.convert import (
+    object_reasons,
+    placement_object,
+    pool_objects,
+    usage_object,
+)
+from innkeeper.tracker.ends import Ends
+from innkeeper.tracker.opening import open_parts
+from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.placing import Placed, Placing
+from innkeeper.tracker.processes import ProcessWatch, tie
+
+log = structlog.get_logger(__name__)
+
+PRUNE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerStatistics:
+    """Counts of this moment, beside the store's since it was opened."""
+
+    claims: int
+    waiting: int
+    in_doubt: int
+    store: StoreStatistics
+
+
+class Tracker:
+    """Books, writes and watches the claims of one host.
+
+    As a library: `async with Tracker(...) as tracker`. A service calls `start`, `run` and `close`.
+    """
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        store: Store,
+        driver: Driver,
+        config: Config | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._node = node
+        self._store = store
+        self._driver = driver
+        self._config = config or Config()
+        self._clock = clock or SystemClock()
+        self._processes: ProcessWatch | None = None
+        self.ready = False
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.close)
+            await self.start()
+            group = await stack.enter_async_context(anyio.create_task_group())
+            stack.callback(group.cancel_scope.cancel)
+            group.start_soon(self.run)
+            stack.push_async_callback(self.drain)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return await self._stack.__aexit__(kind, error, trace)
+
+    # -- the process's life ------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Observe the host, open the store, rebuild the ledger; claims may be asked for after.
+
+        Raises:
+            HostUnreadable, StoreError
+        """
+        self.started_at: datetime = self._clock.now()
+        opening = await open_parts(
+            node=self._node,
+            store=self._store,
+            driver=self._driver,
+            config=self._config,
+            clock=self._clock,
+        )
+        self.opened: Opened = opening.opened
+        self._parts: Parts = opening.parts
+        self._processes = self._parts.processes
+        self._claims = Claims(self._parts)
+        self._placing = Placing(self._parts, self._claims)
+        self._audits = Audits(self._parts, self._driver)
+        self._ends = Ends(self._parts, self._claims)
+        await self._audits.load()
+        self.ready = True
+
+    async def run(self) -> None:
+        """Lapse claims, watch processes, serve the line, settle doubts, audit; until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._parts.alarms.run)
+            group.start_soon(self._parts.processes.run)
+            group.start_soon(self._parts.writer.run)
+            group.start_soon(self._ends.run)
+            group.start_soon(self._audits.run)
+            group.start_soon(self._prune)
+
+    async def _prune(self) -> None:
+        while True:
+            keep = timedelta(seconds=self._parts.config.claims.tombstone_keep)
+            try:
+                await self._store.prune(before=self._clock.now() - keep)
+            except InnkeeperError as error:
+                log.warning("prune failed", code=error.code, error=error.message)
+            await self._clock.sleep(PRUNE_SECONDS)
+
+    async def drain(self) -> None:
+        """Take no new claims, send those who wait away, finish what is being written."""
+        self.ready = False
+        self._parts.draining = True
+        self._parts.line.refuse_all()
+        await self._parts.writer.wait_quiet()
+
+    async def close(self) -> None:
+        """After `run` ended: let go of the store and of every process; safe to call twice."""
+        self.ready = False
+        if self._processes is not None:
+            self._processes.close()
+        await self._store.close()
+
+    async def reconfigure(self, config: Config) -> None:
+        """Apply new words of the operator; claims stay, whatever they say."""
+        self._parts.config = config
+        await self._audits.adopt(self._parts.host)
+
+    # -- what there is -----------------------------------------------------------------------
+
+    @property
+    def host(self) -> Host:
+        """The host as it was last observed."""
+        return self._parts.host
+
+    @property
+    def inventory(self) -> Inventory:
+        """What may be handed out."""
+        return self._parts.inventory
+
+    @property
+    def generation(self) -> int:
+        """The ledger's generation on disk: what every answer so far is contained in."""
+        return self._parts.writer.generation
+
+    def usage(self) -> Usage:
+        """The sums over all bookings, those that are being written included."""
+        return usage_object(self._parts.ledger.usage())
+
+    def pools(self) -> tuple[Pool, ...]:
+        """Devices alike, counted."""
+        return pool_objects(self._parts.ledger.pools())
+
+    def device_holders(self) -> Mapping[str, UUID]:
+        """Claim by device address."""
+        return {
+            device.address: claim.id
+            for claim in self._parts.register
+            for device in claim.placement.devices
+        }
+
+    def fit(self, request: Request) -> Placement:
+        """Where it would be placed now; nothing changes.
+
+        Raises:
+            NoFit: every reason, and the nearest request that fits.
+            Undecided: the search bound was reached.
+        """
+        with object_reasons():
+            return placement_object(self._parts.ledger.fit(request))
+
+    def count(self, request: Request, limit: int = 10_000) -> int:
+        """How many such requests would fit one after another, at most `limit`."""
+        return self._parts.ledger.count(request, limit)
+
+    def statistics(self) -> TrackerStatistics:
+        """Counts for metrics and tests."""
+        return TrackerStatistics(
+            claims=len(self._parts.register),
+            waiting=len(self._parts.line),
+            in_doubt=self._parts.writer.in_doubt,
+            store=self._store.statistics(),
+        )
+
+    # -- claims ------------------------------------------------------------------------------
+
+    async def place(
+        self, spec: ClaimSpec, *, wait_seconds: float | None = None, pid: int | None = None
+    ) -> Placed:
+        """Book and write one claim; see `Placing.place` for what it raises.
+
+        With `pid` the claim is confirmed at once and ends when that process does.
+        """
+        if pid is None:
+            return await self._placing.place(spec, wait_seconds=wait_seconds, tied=None)
+        tied = await anyio.to_thread.run_sync(tie, pid)
+        try:
+            return await self._placing.place(spec, wait_seconds=wait_seconds, tied=tied)
+        finally:
+            tied.close()
+
+    async def place_all(self, specs: Sequence[ClaimSpec]) -> tuple[Placed, ...]:
+        """All of these in one change set, or none of them."""
+        return await self._placing.place_all(specs)
+
+    async def place_each(self, specs: Sequence[ClaimSpec]) -> tuple[Placed | InnkeeperError, ...]:
+        """Each of these by itself, in order; they share what writes they can."""
+        answers: list[Placed | InnkeeperError | None] = [None] * len(specs)
+
+        async def place_one(index: int) -> None:
+            try:
+                answers[index] = await self.place(specs[index])
+            except InnkeeperError as refusal:
+                answers[index] = refusal
+
+        async with anyio.create_task_group() as group:
+            for index in range(len(specs)):
+                group.start_soon(place_one, index)
+        return tuple(answer for answer in answers if answer is not None)
+
+    @asynccontextmanager
+    async def claim(
+        self,
+        instance_uuid: UUID | None,
+        request: Request,
+        *,
+        holder: Holder | None = None,
+        wait_seconds: float | None = None,
+    ) -> AsyncIterator[Claim]:
+        """Hold room while an instance is built: confirmed on leaving, aborted on an exception."""
+        holder = holder or Holder()
+        spec = ClaimSpec(instance_uuid=instance_uuid, request=request, holder=holder)
+        claim = (await self.place(spec, wait_seconds=wait_seconds)).claim
+        try:
+            yield claim
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._abort_if_pending(claim.id, holder)
+            raise
+        await self.confirm(claim.id, by=holder)
+
+    async def _abort_if_pending(self, claim_id: UUID, by: Holder) -> None:
+        claim = self._parts.register.find(claim_id)
+        if claim is not None and claim.state is ClaimState.PENDING:
+            await self.abort(claim_id, by=by)
+
+    async def find(self, ref: UUID) -> Claim:
+        """A claim by its id or its instance; tombstones by id. Raises UnknownClaim."""
+        return await self._claims.find(ref)
+
+    async def confirm(self, ref: UUID, *, by: Holder) -> Claim:
+        """See `Claims.confirm`."""
+        return await self._claims.confirm(ref, by=by)
+
+    async def renew(self, ref: UUID, *, by: Holder, lease_seconds: float | None = None) -> Claim:
+        """See `Claims.renew`."""
+        return await self._claims.renew(ref, by=by, lease_seconds=lease_seconds)
+
+    async def abort(self, ref: UUID, *, by: Holder) -> Claim:
+        """See `Claims.abort`."""
+        return await self._claims.abort(ref, by=by)
+
+    async def release(self, ref: UUID, *, by: Holder) -> Claim:
+        """See `Claims.release`."""
+        return await self._claims.release(ref, by=by)
+
+    async def list_claims(
+        self,
+        *,
+        states: frozenset[ClaimState] = LIVE,
+        instance_uuid: UUID | None = None,
+        limit: int = 100,
+        marker: UUID | None = None,
+    ) -> tuple[Claim, ...]:
+        """Claims by ascending id, after `marker`; live ones come from memory."""
+        source = self._parts.register.list_claims
+        if states <= LIVE:
+            return source(states=states, instance_uuid=instance_uuid, limit=limit, marker=marker)
+        return await self._store.list_claims(
+            states=states, instance_uuid=instance_uuid, limit=limit, marker=marker
+        )
+
+    # -- history and audits --------------------------------------------------------------------
+
+    async def list_events(
+        self,
+        *,
+        after: int = 0,
+        claim_id: UUID | None = None,
+        instance_uuid: UUID | None = None,
+        limit: int = 100,
+    ) -> tuple[Event, ...]:
+        """What happened, in the order in which it became durable."""
+        return await self._store.list_events(
+            after=after, claim_id=claim_id, instance_uuid=instance_uuid, limit=limit
+        )
+
+    async def list_findings(
+        self, *, include_cleared: bool = False, limit: int = 100, marker: str | None = None
+    ) -> tuple[Finding, ...]:
+        """What audits found, by id."""
+        return await self._store.list_findings(
+            include_cleared=include_cleared, limit=limit, marker=marker
+        )
+
+    async def audit(self) -> AuditReport:
+        """Compare ledger, store and host now. Raises StoreError."""
+        return await self._audits.audit()
