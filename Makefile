@@ -1,1 +1,67 @@
+# The two commands of the README are `make run` and `make test`; the rest serves them.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock
 
+.PHONY: help run build check format test test-rust test-python test-deep bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(STAMPS)/release ## build for release and run the daemon on this host
+	$(BIN)/innkeeper serve $(ARGS)
+
+build: $(STAMPS)/debug ## virtual environment with a debug build of the core
+
+test: test-rust test-python ## the whole suite, Rust and Python
+
+test-rust:
+	cargo test --workspace --locked --quiet
+
+test-python: $(STAMPS)/debug
+	$(BIN)/pytest -q
+
+test-deep: $(STAMPS)/debug ## long runs: every kill point, power loss, many random histories
+	TEST_INNKEEPER_DEEP=1 $(BIN)/pytest -q --timeout=3600 tests/crash tests/properties
+
+check: $(STAMPS)/debug ## formatting, lints, types, layers, stub
+	cargo fmt --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m mypy.stubtest innkeeper._core --mypy-config-file pyproject.toml --concise
+
+format: ## rewrite what the formatters would
+	cargo fmt
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+bench: $(STAMPS)/release ## the core's and the objects' benchmarks
+	cargo bench -p innkeeper-core
+
+clean: ## everything that was built
+	rm -rf $(VENV) $(STAMPS) target dist python/innkeeper/*.so
+
+$(STAMPS)/venv: pyproject.toml
+	@mkdir -p $(STAMPS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+# maturin puts the extension into python/innkeeper, so the newer of the two builds is in use.
+$(STAMPS)/debug: $(STAMPS)/venv $(RUST)
+	$(BIN)/maturin develop --quiet --locked
+	@rm -f $(STAMPS)/release
+	@touch $@
+
+$(STAMPS)/release: $(STAMPS)/venv $(RUST)
+	$(BIN)/maturin develop --quiet --locked --release
+	@rm -f $(STAMPS)/debug
+	@touch $@
