@@ -1,0 +1,209 @@
+"""The daemon is killed at every write point of a claim's life; what it answered is there after.
+
+The life covers claim, confirm, lease expiry, release and abort. A first run counts the write points;
+then one daemon after another is killed at one of them and started again on what it left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+import pytest
+
+HERE = Path(__file__).parent
+SIMULATE = "cpus=8,cells=1,memory=16GiB,pfs=1,vfs=4"
+NORMAL_KILLS = 20
+A, B, C, D = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd")
+LIVE = {"pending", "confirmed"}
+#: What a claim may have become by itself while its daemon was dead.
+LAPSED = {"pending": "aborted", "confirmed": "released"}
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    library = tmp_path_factory.mktemp("shim") / "kill.so"
+    command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(HERE / "shim.c"), "-ldl"]
+    subprocess.run(command, check=True)
+    return library
+
+
+@dataclass
+class Daemon:
+    """One daemon process and a client of it."""
+
+    process: subprocess.Popen[bytes]
+    client: httpx.Client
+
+    def wait_ready(self, log: Path) -> None:
+        deadline = monotonic() + 30
+        while monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the daemon ended:\n{log.read_text()}")
+            try:
+                if self.client.get("/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                sleep(0.02)
+        raise AssertionError(f"the daemon is not ready:\n{log.read_text()}")
+
+
+@contextmanager
+def daemon(folder: Path, **environment: str) -> Iterator[Daemon]:
+    socket, log = folder / "api.sock", folder / "log"
+    command = [
+        *(sys.executable, "-m", "innkeeper", "serve", "--simulate", SIMULATE),
+        *("--state-dir", str(folder / "state"), "--socket", str(socket)),
+    ]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=out, stderr=out
+        )
+    client = httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://innkeeper", timeout=20
+    )
+    with client:
+        try:
+            running = Daemon(process, client)
+            running.wait_ready(log)
+            yield running
+        finally:
+            process.kill()
+            process.wait()
+
+
+@dataclass
+class Told:
+    """What the daemon answered, and what it was asked last."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    asked: tuple[str, str] | None = None
+
+    def allowed(self, claim_id: str) -> set[str | None]:
+        allowed: set[str | None] = {self.states.get(claim_id)}
+        if self.asked is not None and self.asked[0] == claim_id:
+            allowed.add(self.asked[1])
+        if claim_id == B:
+            allowed |= {LAPSED[state] for state in allowed if state in LIVE}
+        return allowed
+
+
+def live(client: httpx.Client, told: Told) -> None:
+    """The life of four claims, told step by step until the daemon dies."""
+
+    def step(claim_id: str, state: str, method: str, path: str, **body: object) -> None:
+        told.asked = (claim_id, state)
+        answer = client.request(method, path, json=body or None)
+        assert answer.is_success, answer.text
+        assert answer.json()["state"] == state
+        told.states[claim_id] = state
+        told.asked = None
+
+    def claim(claim_id: str, **words: object) -> None:
+        device = {"vendor_id": "8086", "product_id": vf_product(client), "count": 1}
+        request = {"vcpus": 1, "memory_mib": 64, "devices": [device]}
+        step(claim_id, "pending", "POST", "/v1/claims", claim_id=claim_id, request=request, **words)
+
+    claim(A)
+    claim(B, lease_seconds=0.2)
+    step(A, "confirmed", "POST", f"/v1/claims/{A}/confirm")
+    claim(C)
+    told.asked = (B, "aborted")
+    while client.get(f"/v1/claims/{B}").json()["state"] != "aborted":
+        sleep(0.02)
+    told.states[B] = "aborted"
+    step(A, "released", "DELETE", f"/v1/claims/{A}")
+    step(C, "aborted", "POST", f"/v1/claims/{C}/abort")
+    claim(D)
+
+
+def vf_product(client: httpx.Client) -> str:
+    pools = client.get("/v1/pools").json()["pools"]
+    return str(next(pool["product_id"] for pool in pools if pool["kind"] == "vf"))
+
+
+def check(client: httpx.Client, told: Told) -> None:
+    """Every answered claim is there, no other is, and ledger, store and history agree."""
+    every = [("state", state) for state in (*LIVE, "aborted", "released")]
+    claims = {
+        claim["id"]: claim
+        for claim in client.get("/v1/claims", params=[*every, ("limit", "1000")]).json()["claims"]
+    }
+    for claim_id in (A, B, C, D):
+        found = claims.pop(claim_id, {}).get("state")
+        assert found in told.allowed(claim_id), (claim_id, found, told)
+    assert not claims
+    held = client.get("/v1/claims").json()["claims"]
+    usage = client.get("/v1/host").json()["usage"]
+    assert usage["vcpus"]["used"] == sum(claim["placement"]["vcpus"] for claim in held)
+    assert usage["devices"]["used"] == len(held)
+    assert client.post("/v1/audits").json()["findings"] == []
+    check_history(client)
+
+
+def check_history(client: httpx.Client) -> None:
+    events = client.get("/v1/events", params={"limit": "1000"}).json()["events"]
+    sequences = [event["sequence"] for event in events]
+    assert sequences == sorted(set(sequences))
+    for claim_id in (A, B, C, D):
+        kinds = [event["kind"] for event in events if event["claim_id"] == claim_id]
+        assert kinds.count("claimed") == min(len(kinds), 1)
+        assert sum(kind in ("released", "aborted", "lapsed") for kind in kinds) <= 1
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, str]:
+    """All simulated devices may be handed out."""
+    path = tmp_path / "innkeeper.toml"
+    path.write_text('[[devices]]\nvendor_id = "8086"\n')
+    return {"INNKEEPER_CONFIG": str(path)}
+
+
+def killing(shim: Path, folder: Path) -> dict[str, str]:
+    return {
+        "LD_PRELOAD": str(shim),
+        "KILL_FILE": "innkeeper.sqlite3",
+        "KILL_ARMED": str(folder / "armed"),
+    }
+
+
+def count_write_points(folder: Path, shim: Path, config: dict[str, str]) -> int:
+    folder.mkdir()
+    count = folder / "count"
+    with daemon(folder, **config, **killing(shim, folder), KILL_COUNT=str(count)) as running:
+        (folder / "armed").touch()
+        live(running.client, Told())
+    return int(count.read_text())
+
+
+def kill_and_compare(folder: Path, shim: Path, config: dict[str, str], point: int) -> None:
+    folder.mkdir()
+    told = Told()
+    with daemon(folder, **config, **killing(shim, folder), KILL_AT=str(point)) as running:
+        (folder / "armed").touch()
+        with pytest.raises((httpx.TransportError, AssertionError)):
+            live(running.client, told)
+            raise AssertionError("the daemon outlived its kill point")
+        assert running.process.wait(10) == -signal.SIGKILL
+    with daemon(folder, **config) as running:
+        check(running.client, told)
+
+
+def test_a_kill_at_any_write_point_loses_no_answered_claim(
+    tmp_path: Path, shim: Path, config: dict[str, str]
+) -> None:
+    points = count_write_points(tmp_path / "count", shim, config)
+    kills = points if os.environ.get("TEST_INNKEEPER_DEEP") else NORMAL_KILLS
+    assert points >= NORMAL_KILLS
+    chosen = sorted({1 + index * (points - 1) // (kills - 1) for index in range(kills)})
+    for point in chosen:
+        kill_and_compare(tmp_path / str(point), shim, config, point)
+    sys.stdout.write(f"{len(chosen)} kills at {points} write points\n")

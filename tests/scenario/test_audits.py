@@ -1,0 +1,147 @@
+"""Audits: what differs becomes a finding, nothing waits, nothing is released."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from innkeeper.drivers.simulated import simulated
+from tests.scenario.conftest import MakeTracker, VirtualClock
+
+from innkeeper.config import Config
+from innkeeper.errors import HostUnreadable
+from innkeeper.objects import ClaimSpec, DeviceRequest, EventKind, Host, Request
+from innkeeper.tracker import Tracker
+
+
+class ChangingHost:
+    """A driver over a simulated host that a test changes, breaks or holds up."""
+
+    def __init__(self, spec: str = "cpus=8,cells=1,memory=16GiB,pfs=1,vfs=4") -> None:
+        self.host = simulated(spec)
+        self.broken = False
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def observe(self) -> Host:
+        self.go_on.wait(timeout=10)
+        if self.broken:
+            raise HostUnreadable("/sys is gone")
+        return self.host
+
+
+async def claim_vf(tracker: Tracker) -> str:
+    pool = next(pool for pool in tracker.pools() if pool.kind == "vf")
+    wanted = DeviceRequest(vendor_id=pool.vendor_id, product_id=pool.product_id)
+    placed = await tracker.place(ClaimSpec(request=Request(vcpus=6, devices=(wanted,))))
+    return placed.claim.placement.devices[0].address
+
+
+async def test_a_clean_host_has_no_findings_and_writes_nothing(make_tracker: MakeTracker) -> None:
+    async with make_tracker() as tracker:
+        await claim_vf(tracker)
+        writes = tracker.statistics().store.change_sets
+        assert (await tracker.audit()).findings == ()
+        assert tracker.statistics().store.change_sets == writes
+
+
+async def test_a_held_device_that_vanished_is_a_finding_until_it_is_back(
+    make_tracker: MakeTracker,
+) -> None:
+    driver = ChangingHost()
+    whole = driver.host
+    async with make_tracker(driver=driver) as tracker:
+        address = await claim_vf(tracker)
+        left = tuple(one for one in whole.functions if one.address != address)
+        driver.host = whole.model_copy(update={"functions": left})
+        report = await tracker.audit()
+        assert [finding.kind for finding in report.findings] == ["device_missing"]
+        assert address in report.findings[0].message
+        assert tracker.usage().claims == 1
+        again = await tracker.audit()
+        assert again.findings[0].id == report.findings[0].id
+        assert again.findings[0].first_seen == report.findings[0].first_seen
+        driver.host = whole
+        assert (await tracker.audit()).findings == ()
+        kinds = [event.kind for event in await tracker.list_events()]
+        assert kinds[-2:] == [EventKind.FOUND, EventKind.CLEARED]
+
+
+async def test_a_host_that_shrank_below_what_is_booked_is_a_finding(
+    make_tracker: MakeTracker,
+) -> None:
+    driver = ChangingHost()
+    async with make_tracker(driver=driver) as tracker:
+        await claim_vf(tracker)
+        offline = [
+            cpu.model_copy(update={"online": cpu.id < 4, "siblings": ()})
+            for cpu in driver.host.cpus
+        ]
+        driver.host = driver.host.model_copy(update={"cpus": tuple(offline)})
+        report = await tracker.audit()
+        assert [finding.kind for finding in report.findings] == ["oversubscribed"]
+        assert tracker.usage().vcpus.used == 6
+        assert tracker.usage().vcpus.free == 0
+
+
+async def test_findings_survive_a_restart(make_tracker: MakeTracker) -> None:
+    driver = ChangingHost()
+    async with make_tracker(driver=driver) as tracker:
+        address = await claim_vf(tracker)
+    left = tuple(one for one in driver.host.functions if one.address != address)
+    driver.host = driver.host.model_copy(update={"functions": left})
+    async with make_tracker(driver=driver) as tracker:
+        first = (await tracker.audit()).findings
+    async with make_tracker(driver=driver) as tracker:
+        assert await tracker.list_findings() == first
+        assert (await tracker.audit()).findings[0].first_seen == first[0].first_seen
+
+
+async def test_a_claim_does_not_wait_for_an_audit(
+    make_tracker: MakeTracker, clock: VirtualClock
+) -> None:
+    driver = ChangingHost()
+    async with make_tracker(driver=driver) as tracker:
+        driver.go_on.clear()
+        await clock.advance(61)
+        placed = await tracker.place(ClaimSpec(request=Request(vcpus=1)))
+        assert not driver.go_on.is_set()
+        driver.go_on.set()
+        assert (await tracker.audit()).findings == ()
+        assert tracker.usage().claims == 1
+        assert placed.claim.placement.vcpus == 1
+
+
+async def test_an_unreadable_host_is_a_finding_and_the_old_picture_stays(
+    make_tracker: MakeTracker,
+) -> None:
+    driver = ChangingHost()
+    async with make_tracker(driver=driver) as tracker:
+        driver.broken = True
+        report = await tracker.audit()
+        assert [finding.kind for finding in report.findings] == ["host_unreadable"]
+        assert tracker.usage().vcpus.total == 8
+
+
+async def test_new_words_of_the_operator_take_effect_at_once(make_tracker: MakeTracker) -> None:
+    async with make_tracker() as tracker:
+        assert tracker.usage().devices.total == 5
+        await tracker.reconfigure(Config.model_validate({"ratios": {"vcpus": 2.0}}))
+        assert tracker.usage().vcpus.capacity == 16
+        assert tracker.usage().devices.total == 0
+
+
+@pytest.mark.parametrize("rounds", [3])
+async def test_audits_go_on_by_themselves(
+    make_tracker: MakeTracker, clock: VirtualClock, rounds: int
+) -> None:
+    driver = ChangingHost()
+    async with make_tracker(driver=driver) as tracker:
+        driver.broken = True
+        for _ in range(rounds):
+            await clock.advance(61)
+        import anyio
+
+        with anyio.fail_after(10):
+            while not await tracker.list_findings():
+                await anyio.sleep(0.001)
