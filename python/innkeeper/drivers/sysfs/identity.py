@@ -1,0 +1,59 @@
+"""Who the host is, and the disk that instances live on."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from innkeeper.drivers.sysfs.notes import printable
+from innkeeper.drivers.sysfs.tree import Tree
+from innkeeper.objects import Disk
+
+_MIB = 1024 * 1024
+_BOOT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MACHINE_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def read_hostname(tree: Tree, root: str) -> str:
+    """The kernel's host name, else the configured one, else the name of the root's folder."""
+    for path in ("proc/sys/kernel/hostname", "etc/hostname"):
+        name = (tree.text(path) or "").split("\n")[0].strip()
+        if name:
+            return printable(name)[:255]
+    return printable(os.path.basename(os.path.abspath(root))) or "unknown"
+
+
+def read_boot_id(tree: Tree) -> str | None:
+    """Names this run of the kernel."""
+    return _read_id(tree, "proc/sys/kernel/random/boot_id", _BOOT_ID)
+
+
+def read_machine_id(tree: Tree) -> str | None:
+    """Names this installation; see machine-id(5)."""
+    machine_id = _read_id(tree, "etc/machine-id", _MACHINE_ID)
+    return machine_id or _read_id(tree, "var/lib/dbus/machine-id", _MACHINE_ID)
+
+
+def _read_id(tree: Tree, path: str, form: re.Pattern[str]) -> str | None:
+    text = tree.text(path)
+    # A machine that was never booted says "uninitialized" or nothing.
+    return text if text and form.fullmatch(text) else None
+
+
+def read_disk(tree: Tree, root: str, path: str | None) -> Disk | None:
+    """The file system of `path`: of this machine, or, in a captured tree, of the place under its root."""
+    if path is None:
+        return None
+    here = os.path.realpath(root) == "/"
+    place = os.path.abspath(path) if here else path
+    try:
+        sizes = tree.file_system(place)
+    except (OSError, ValueError) as error:
+        if here:
+            tree.note(place.lstrip("/"), error)
+        return None
+    return Disk(
+        path=printable(path),
+        total_mib=sizes.f_blocks * sizes.f_frsize // _MIB,
+        free_mib=sizes.f_bavail * sizes.f_frsize // _MIB,
+    )
