@@ -1,19 +1,22 @@
-"""The operator's words, checked once at start: TOML, then `INNKEEPER_*` from the environment.
+"""The sections of the configuration: every key, its type, its limits and its default.
 
-`requests/` and `drivers/` are handed the sections that they need; nothing reads a global.
+`requests/` and `drivers/` are handed the sections that they need; nothing reads a global. The
+description of a field says in a refusal what is allowed, where limits alone would not tell a person.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from innkeeper.objects.base import Amount, CounterName, Name, PciAddress, PciId
 
-Ratio = Annotated[float, Field(ge=0.000001, le=1_000_000, allow_inf_nan=False)]
-Period = Annotated[float, Field(gt=0, le=30 * 86_400, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(strict=True, ge=0.000001, le=1_000_000, allow_inf_nan=False)]
+Period = Annotated[float, Field(strict=True, ge=0.01, le=30 * 86_400, allow_inf_nan=False)]
 """Seconds."""
+Words = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""One line of text, such as a path or the name of a user."""
 
 
 class Section(BaseModel):
@@ -41,7 +44,9 @@ class Ratios(Section):
 class Counter(Section):
     """An amount of the operator's own, such as slots, SEV ASIDs or vsock ids."""
 
-    name: CounterName
+    name: CounterName = Field(
+        description="a lower-case letter, then up to 62 of a-z 0-9 _ . -, such as `sev_asids`"
+    )
     total: Amount
     reserved: Amount = 0
     ratio: Ratio = 1.0
@@ -50,15 +55,21 @@ class Counter(Section):
 class DeviceSpec(Section):
     """Admits PCI functions; every key that is given must match, and the first entry that matches wins."""
 
-    vendor_id: PciId | None = None
-    product_id: PciId | None = None
-    address: PciAddress | None = None
+    vendor_id: PciId | None = Field(
+        default=None, description="four lower-case hex digits without 0x, such as 8086"
+    )
+    product_id: PciId | None = Field(
+        default=None, description="four lower-case hex digits without 0x, such as 1889"
+    )
+    address: PciAddress | None = Field(
+        default=None, description="domain:bus:slot.function in lower-case hex, such as 0000:41:00.0"
+    )
 
 
 class DiskSection(Section):
     """Which file system instances' disks live on."""
 
-    path: str | None = None
+    path: Words | None = None
     """Null: the state directory's."""
 
 
@@ -68,7 +79,7 @@ class Claims(Section):
     pending_timeout: Period = 600.0
     """A claim that nobody confirms lapses after this."""
     max_wait: Period = 3600.0
-    max_waiting: Annotated[int, Field(ge=0, le=100_000)] = 1024
+    max_waiting: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 1024
     tombstone_keep: Period = 86_400.0
 
 
@@ -82,9 +93,9 @@ class Audit(Section):
 class Access(Section):
     """Roles by user or group name of the peer on the socket; root and the daemon's own user are admins."""
 
-    admins: tuple[str, ...] = ()
-    operators: tuple[str, ...] = ()
-    readers: tuple[str, ...] = ("*",)
+    admins: tuple[Words, ...] = ()
+    operators: tuple[Words, ...] = ()
+    readers: tuple[Words, ...] = ("*",)
     """`*` stands for everybody who can open the socket."""
 
 
@@ -109,3 +120,12 @@ class Config(Section):
     audit: Audit = Audit()
     access: Access = Access()
     log: Log = Log()
+
+    @field_validator("counters")
+    @classmethod
+    def _refuse_twins(cls, counters: tuple[Counter, ...]) -> tuple[Counter, ...]:
+        names = [counter.name for counter in counters]
+        twins = sorted({name for name in names if names.count(name) > 1})
+        if twins:
+            raise ValueError(f"counter {', '.join(twins)} stands there more than once")
+        return counters

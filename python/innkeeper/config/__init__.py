@@ -1,0 +1,35 @@
+"""The operator's words, checked once at start: TOML, then `INNKEEPER_*` from the environment."""
+
+from innkeeper.config.effective import effective_toml
+from innkeeper.config.example import CONFIG_EXAMPLE
+from innkeeper.config.loading import load_config
+from innkeeper.config.sections import (
+    Access,
+    Audit,
+    Claims,
+    Config,
+    Counter,
+    DeviceSpec,
+    DiskSection,
+    Log,
+    Ratios,
+    Reserved,
+    Section,
+)
+
+__all__ = [
+    "CONFIG_EXAMPLE",
+    "Access",
+    "Audit",
+    "Claims",
+    "Config",
+    "Counter",
+    "DeviceSpec",
+    "DiskSection",
+    "Log",
+    "Ratios",
+    "Reserved",
+    "Section",
+    "effective_toml",
+    "load_config",
+]

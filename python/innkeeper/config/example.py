@@ -1,0 +1,72 @@
+"""One whole commented example: every key with its meaning, unit and default."""
+
+from __future__ import annotations
+
+CONFIG_EXAMPLE = """\
+# innkeeper's configuration. Every key is shown with its default; a line that begins with "#" and a
+# key is a default or an example to uncomment.
+#
+# Read from --config, else $INNKEEPER_CONFIG, else /etc/innkeeper/innkeeper.toml if that exists.
+# A variable overrides a key: INNKEEPER_RESERVED__MEMORY_MIB=1024 is memory_mib of [reserved].
+# A variable's value is text where the key is text, else TOML: INNKEEPER_ACCESS__ADMINS='["ops"]'.
+# Unknown keys are refused. SIGHUP makes the daemon read it again.
+
+# The node's name in claims, events and answers. Not set: the host name.
+# node = "compute-07"
+
+# Held back for the host itself, never handed out. More than the host has counts as all of it.
+[reserved]
+# vcpus = 0              # CPUs
+# memory_mib = 512       # MiB of ordinary memory; preallocated hugepages are not part of it
+# disk_mib = 0           # MiB of the file system of disk.path
+
+# Allocation ratios: capacity = (total - reserved) x ratio. Above 1.0 the host is overcommitted.
+# From 0.000001 to 1000000; six decimals count.
+[ratios]
+# vcpus = 1.0
+# memory = 1.0
+# disk = 1.0
+
+# Which file system the disks of instances live on.
+[disk]
+# path = "/var/lib/instances"   # Not set: the state directory.
+
+# How long claims wait; seconds, from 0.01 to 2592000 (30 days).
+[claims]
+# pending_timeout = 600.0    # a claim that nobody confirms lapses after this
+# max_wait = 3600.0          # longest that a caller may wait for room
+# max_waiting = 1024         # callers that may wait for room at once, from 0 to 100000
+# tombstone_keep = 86400.0   # how long an ended claim's id is remembered
+
+# The periodic comparison of ledger, store and host.
+[audit]
+# interval = 60.0     # seconds between two audits
+# repair = "report"   # findings are reported; nothing is repaired by itself
+
+# Who may do what, by name of user or group of the peer on the socket; "*" is everybody who can open it.
+# root and the daemon's own user are always admins.
+[access]
+# admins = []        # everything
+# operators = []     # claim, confirm, release, audit
+# readers = ["*"]    # look, and ask what fits
+
+# The structured log on stderr.
+[log]
+# level = "info"    # debug, info, warning or error
+# format = "auto"   # console, json, or auto: console on a terminal, else json
+
+# PCI functions that may be handed out. Without an entry none is; in use by the host, or a bridge, never.
+# Every key of an entry that is given must match, so an entry without keys admits every function; the first
+# entry that matches counts. Ids are four lower-case hex digits.
+# [[devices]]
+# vendor_id = "8086"
+# product_id = "1889"
+# address = "0000:41:01.0"   # domain:bus:slot.function in lower-case hex
+
+# Amounts of your own that are booked like memory, such as slots, SEV ASIDs or vsock ids.
+# [[counters]]
+# name = "sev_asids"   # a-z, then a-z 0-9 _ . -
+# total = 509
+# reserved = 0
+# ratio = 1.0
+"""
