@@ -56,7 +56,7 @@ class Serials:
             if folder.text("power_state") == "D3cold":
                 # Reading would power it up; it is asked when it is awake.
                 return None
-            serial = ask(folder)
+            serial = _ask(folder)
         self._seen[key] = serial
         self._warn(folder, serial)
         return serial.text
@@ -71,8 +71,7 @@ class Serials:
             folder.tree.notes.add(f"{folder.path}/{serial.root_only}", problem)
 
 
-def ask(folder: Folder) -> Serial:
-    """The serial number of the function in `folder`, read anew."""
+def _ask(folder: Folder) -> Serial:
     for name, read in (("config", _serial_of_config), ("vpd", _serial_of_vpd)):
         try:
             descriptor = open_regular(folder.descriptor, name)
