@@ -1,0 +1,51 @@
+"""Which driver the operator's words mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from innkeeper.drivers.base import Driver
+from innkeeper.drivers.capture import open_capture
+from innkeeper.drivers.capture.driver import has_manifest
+from innkeeper.drivers.simulated import SimulatedDriver
+from innkeeper.drivers.sysfs import SysfsDriver
+from innkeeper.errors import BadRequest
+from innkeeper.objects import Host
+
+
+@contextmanager
+def driver_for(
+    root: str | None = None, simulate: str | None = None, disk_path: str | None = None
+) -> Iterator[Driver]:
+    """A driver for this machine, or for the host under `root`, or for a simulated one.
+
+    `root` is a folder with sys/ and proc/, or a capture; a capture brings its own disk, and a simulated
+    host has the one of its spec, so `disk_path` counts for the others. What was unpacked is removed when
+    the context ends.
+
+    Raises:
+        BadRequest: both are given, or the spec is wrong.
+        HostUnreadable: there is no host at `root`.
+    """
+    if simulate is not None:
+        if root is not None:
+            problem = "a host is either read from --root or made by --simulate, not both"
+            raise BadRequest(problem, errors=[{"path": "simulate", "message": problem}])
+        yield SimulatedDriver(simulate)
+    elif root is None or (Path(root).is_dir() and not has_manifest(Path(root))):
+        yield SysfsDriver(root or "/", disk_path)
+    else:
+        with open_capture(Path(root)) as driver:
+            yield driver
+
+
+def discover(root: str = "/", *, disk_path: str | None = None) -> Host:
+    """The host that this is, or that a folder or a capture holds.
+
+    Raises:
+        HostUnreadable: there is no host at `root`.
+    """
+    with driver_for(root, disk_path=disk_path) as driver:
+        return driver.observe()
