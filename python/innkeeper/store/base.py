@@ -28,7 +28,9 @@ class Opened:
     epoch: int
     """Counts the owners of this ledger; every write is fenced by it."""
     set_aside: str | None = None
-    """Path of a damaged database that was replaced by an empty one."""
+    """Path of a damaged database that was replaced."""
+    rebuilt_claims: int = 0
+    """Claims that could be carried over from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class StoreStatistics:
     largest_batch: int
     retried: int
     """Change sets written alone after their batch was rolled back."""
+    unreadable_claims: tuple[str, ...] = ()
+    """Ids of claims that lists left out because their record is damaged. What such a claim holds
+    is not known: whoever rebuilds a ledger asks for these after its last page."""
 
 
 class Store(Protocol):
@@ -82,7 +87,11 @@ class Store(Protocol):
         ...
 
     async def find_claim(self, claim_id: UUID) -> Claim | None:
-        """The claim in its last durable form, tombstones included."""
+        """The claim in its last durable form, tombstones included.
+
+        Raises:
+            StoreCorrupt: it is there and its record is damaged.
+        """
         ...
 
     async def list_claims(
@@ -93,7 +102,10 @@ class Store(Protocol):
         limit: int = 1000,
         marker: UUID | None = None,
     ) -> tuple[Claim, ...]:
-        """Claims by ascending id, after `marker`."""
+        """Claims by ascending id, after `marker`; an empty page is the end.
+
+        A damaged record is left out, and its id stands in `statistics().unreadable_claims`.
+        """
         ...
 
     async def list_events(
@@ -117,4 +129,6 @@ class Store(Protocol):
         """Delete tombstones and cleared findings that ended before then; how many went."""
         ...
 
-    def statistics(self) -> StoreStatistics: ...
+    def statistics(self) -> StoreStatistics:
+        """Counts since the store was opened."""
+        ...

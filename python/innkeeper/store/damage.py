@@ -1,0 +1,129 @@
+"""A damaged database is set aside whole, and what can still be read of it is carried over.
+
+The replacement is built beside it, complete and synced, before anything is renamed; from then on
+the switch is repeated at every opening until it is done, so that a crash at any point leaves either
+the damaged database or the rebuilt one, never an empty one.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy import func, select, update
+
+from innkeeper.errors import StoreCorrupt
+from innkeeper.store.batch import CLAIMS
+from innkeeper.store.engines import ask_pragma
+from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.opening import Opening, open_database, sibling
+from innkeeper.store.rows import claim_row
+from innkeeper.store.salvage import Salvage, read_what_is_left
+from innkeeper.store.tables import claims, ledgers
+from innkeeper.store.transactions import Transactions
+
+log = structlog.get_logger(__name__)
+
+SIBLINGS: Final = ("-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Possession:
+    """A database that is ours, and what had to be done for that."""
+
+    transactions: Transactions
+    set_aside: Path | None = None
+    rebuilt_claims: int = 0
+
+
+def open_or_rebuild(path: Path, opening: Opening) -> Possession:
+    """Open the database, or set it aside when it is damaged and open what could be rebuilt.
+
+    Raises:
+        StoreTooNew, StoreError: it cannot be opened; nothing was changed.
+    """
+    with told_as_store_error(path):
+        aside = finish_switch(path)
+        try:
+            transactions = open_database(path, opening)
+        except StoreCorrupt as damage:
+            log.warning("database damaged", path=str(path), cause=damage.message)
+            aside = _replace(path, opening)
+            transactions = open_database(path, opening)
+    rebuilt = 0 if aside is None else _count_claims(transactions)
+    return Possession(transactions, aside, rebuilt)
+
+
+def _replace(path: Path, opening: Opening) -> Path:
+    salvage = read_what_is_left(path, opening.node)
+    stamp = str(opening.now_us)
+    unfinished = sibling(path, ".unfinished")
+    _remove(unfinished, *(sibling(unfinished, suffix) for suffix in SIBLINGS))
+    _build(unfinished, opening, salvage)
+    for suffix in ("", *SIBLINGS):
+        with suppress(FileNotFoundError):
+            os.link(sibling(path, suffix), sibling(_aside(path, stamp), suffix))
+    _sync_directory(path.parent)
+    unfinished.rename(sibling(path, f".rebuilt-{stamp}"))
+    _sync_directory(path.parent)
+    finish_switch(path)
+    aside = _aside(path, stamp)
+    log.error(
+        "damaged database set aside",
+        path=str(aside),
+        rebuilt_claims=len(salvage.claims),
+        unreadable_claims=salvage.unreadable,
+    )
+    return aside
+
+
+def finish_switch(path: Path) -> Path | None:
+    """Put a rebuilt database in place of the damaged one; where that was set aside, or None."""
+    rebuilt = next(path.parent.glob(f"{path.name}.rebuilt-*"), None)
+    if rebuilt is None:
+        return None
+    _remove(*(sibling(path, suffix) for suffix in SIBLINGS))
+    _sync_directory(path.parent)
+    rebuilt.replace(path)
+    _sync_directory(path.parent)
+    return _aside(path, rebuilt.name.rpartition("-")[2])
+
+
+def _aside(path: Path, stamp: str) -> Path:
+    return sibling(path, f".corrupt-{stamp}")
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    """A rename or link lasts only when its directory was synced."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _build(path: Path, opening: Opening, salvage: Salvage) -> None:
+    """A database of its own with all that is left; closing it moves its log into it, synced."""
+    transactions = open_database(path, opening)
+    connection = transactions.connection
+    mine = ledgers.c.node == opening.node
+    with connection.begin():
+        connection.execute(update(ledgers).where(mine).values(asdict(salvage.standing)))
+        CLAIMS.replace(connection, opening.node, map(claim_row, salvage.claims))
+    ask_pragma(connection, "wal_checkpoint(TRUNCATE)")
+    transactions.close()
+
+
+def _count_claims(transactions: Transactions) -> int:
+    with transactions.connection.begin():
+        query = select(func.count()).select_from(claims)
+        return transactions.connection.execute(query).scalar_one()

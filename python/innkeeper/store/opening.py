@@ -1,0 +1,119 @@
+"""Taking a database into possession: sound, of a version that we may write, under a new epoch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from innkeeper.errors import StoreCorrupt, StoreError, StoreTooNew
+from innkeeper.store.batch import Owner, Position
+from innkeeper.store.engines import ask_pragma, writer_engine
+from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.tables import OLDEST_READER, VERSION, ledgers, metadata, schema
+from innkeeper.store.transactions import Transactions
+
+CHECKED_BYTES: Final = 256 * 2**20
+"""A database up to this size is checked at every start, which takes about half a second at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Who opens, on which boot, when."""
+
+    node: str
+    boot_id: str | None
+    now_us: int
+
+
+def open_database(path: Path, opening: Opening) -> Transactions:
+    """Check, make what is missing, and take the ledger under a new epoch.
+
+    Raises:
+        StoreCorrupt: it is damaged.
+        StoreTooNew: a newer innkeeper wrote it and says that this one may not follow.
+        StoreError: it cannot be opened or written.
+    """
+    with told_as_store_error(path):
+        checked = _needs_check(path)
+        make_private_file(path)
+        engine = writer_engine(path)
+        connection = engine.connect()
+        try:
+            if checked:
+                _require_sound(connection, path)
+            _require_log(connection, path)
+            with connection.begin():
+                _require_tables(connection, path)
+                owner, position = _take_ledger(connection, opening)
+        except BaseException:
+            connection.close()
+            raise
+    return Transactions(path, engine, connection, owner, position)
+
+
+def make_private_file(path: Path) -> None:
+    """Make it before SQLite does, which would let others read it; log and index follow its mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def sibling(path: Path, suffix: str) -> Path:
+    """The file beside a database that SQLite names after it."""
+    return path.with_name(path.name + suffix)
+
+
+def _needs_check(path: Path) -> bool:
+    """A larger one only when its last owner did not close it, for then the log is still there."""
+    if not path.exists():
+        return False
+    return path.stat().st_size <= CHECKED_BYTES or sibling(path, "-wal").exists()
+
+
+def _require_sound(connection: Connection, path: Path) -> None:
+    first = ask_pragma(connection, "quick_check(1)")
+    if first != "ok":
+        raise StoreCorrupt(f"{path} is damaged ({first})", path=str(path))
+
+
+def _require_log(connection: Connection, path: Path) -> None:
+    mode = ask_pragma(connection, "journal_mode")
+    if mode != "wal":
+        raise StoreError(
+            f"The file system that holds {path} cannot share a write-ahead log (journal mode "
+            f"{mode}). Use a local file system",
+            path=str(path),
+        )
+
+
+def _require_tables(connection: Connection, path: Path) -> None:
+    metadata.create_all(connection)
+    found = connection.execute(select(schema.c.version, schema.c.oldest_reader)).first()
+    if found is None:
+        ours = {"version": VERSION, "oldest_reader": OLDEST_READER}
+        connection.execute(insert(schema), ours)
+    elif found.oldest_reader > VERSION:
+        raise StoreTooNew(
+            f"{path} was written by a newer innkeeper (tables of version {found.version}, to be "
+            f"read from version {found.oldest_reader} on; this one knows {VERSION}). Install the "
+            "newer release again",
+            path=str(path),
+            version=found.version,
+            oldest_reader=found.oldest_reader,
+            known=VERSION,
+        )
+
+
+def _take_ledger(connection: Connection, opening: Opening) -> tuple[Owner, Position]:
+    mine = ledgers.c.node == opening.node
+    found = connection.execute(select(ledgers).where(mine)).first()
+    visit = {"boot_id": opening.boot_id, "opened_us": opening.now_us}
+    if found is None:
+        first = {"node": opening.node, "generation": 0, "epoch": 1, "sequence": 0}
+        connection.execute(insert(ledgers), {**first, **visit})
+        return Owner(opening.node, 1), Position(0, 0)
+    epoch = found.epoch + 1
+    connection.execute(update(ledgers).where(mine).values(epoch=epoch, **visit))
+    return Owner(opening.node, epoch), Position(found.generation, found.sequence)

@@ -1,0 +1,188 @@
+"""Paged reads, on connections of their own: they see what is durable and never wait for a write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import structlog
+from anyio import CancelScope
+from anyio.lowlevel import checkpoint
+from sqlalchemy import Column, Row, Select, Table, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from innkeeper.errors import StoreCorrupt
+from innkeeper.objects import Claim, ClaimState, Event, Finding, VersionedObject
+from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.rows import microseconds, parse_body
+from innkeeper.store.tables import batches, claims, events, findings
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T", bound=VersionedObject)
+
+ROWS_IN_A_TURN: Final = 64
+"""Rows parsed before other tasks get their turn: less than a millisecond."""
+
+
+class Reader:
+    """Reads one node's rows; a row whose text is damaged is left out of lists, and logged once."""
+
+    def __init__(self, engine: AsyncEngine, path: Path, node: str) -> None:
+        self._engine = engine
+        self._path = path
+        self._node = node
+        self._unreadable: dict[str, set[str]] = {"claim": set(), "event": set(), "finding": set()}
+
+    @property
+    def unreadable_claims(self) -> tuple[str, ...]:
+        """Ids of the claims that were met and could not be read."""
+        return tuple(sorted(self._unreadable["claim"]))
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._engine.dispose()
+
+    async def find_claim(self, claim_id: UUID) -> Claim | None:
+        """One claim by its id.
+
+        Raises:
+            StoreCorrupt: it is there and its record is damaged.
+        """
+        query = self._select(claims, claims.c.id).where(claims.c.id == str(claim_id))
+        rows = await self._fetch(query)
+        found = await self._parse(rows, self._read_claim)
+        if rows and not found:
+            raise StoreCorrupt(
+                f"Claim {claim_id} is stored in {self._path}, but its record is damaged",
+                claim_id=str(claim_id),
+            )
+        return found[0] if found else None
+
+    async def list_claims(
+        self,
+        states: frozenset[ClaimState] | None,
+        instance_uuid: UUID | None,
+        limit: int,
+        marker: UUID | None,
+    ) -> tuple[Claim, ...]:
+        """Claims by ascending id."""
+        query = self._select(claims, claims.c.id).limit(limit)
+        if states is not None:
+            query = _of_states(query, states)
+        if instance_uuid is not None:
+            query = query.where(claims.c.instance_uuid == str(instance_uuid))
+        return await self._page(query, claims.c.id, str(marker or ""), self._read_claim)
+
+    async def list_events(
+        self, after: int, claim_id: UUID | None, instance_uuid: UUID | None, limit: int
+    ) -> tuple[Event, ...]:
+        """Events by ascending sequence."""
+        query = self._select(events, events.c.sequence).limit(limit)
+        if claim_id is not None:
+            query = query.where(events.c.claim_id == str(claim_id))
+        if instance_uuid is not None:
+            query = query.where(events.c.instance_uuid == str(instance_uuid))
+        return await self._page(query, events.c.sequence, after, self._read_event)
+
+    async def list_open_findings(self, limit: int, marker: str | None) -> tuple[Finding, ...]:
+        """Findings that are not cleared, by ascending id."""
+        query = self._select(findings, findings.c.id).where(findings.c.cleared_us.is_(None))
+        return await self._page(query.limit(limit), findings.c.id, marker or "", self._read_finding)
+
+    async def list_findings(self, limit: int, marker: str | None) -> tuple[Finding, ...]:
+        """Findings by ascending id, cleared ones included."""
+        query = self._select(findings, findings.c.id).limit(limit)
+        return await self._page(query, findings.c.id, marker or "", self._read_finding)
+
+    async def was_applied(self, change_set_id: UUID) -> bool:
+        """Whether a batch of the last hour holds it."""
+        query = select(batches.c.generation).where(
+            batches.c.node == self._node, batches.c.change_sets.contains(str(change_set_id))
+        )
+        return bool(await self._fetch(query.limit(1)))
+
+    async def list_ended_claims(self, before: datetime, limit: int, marker: str) -> list[str]:
+        """Ids of tombstones that ended before then, ascending."""
+        query = select(claims.c.id).where(
+            claims.c.node == self._node,
+            claims.c.live == 0,
+            claims.c.id > marker,
+            claims.c.updated_us < microseconds(before),
+        )
+        return [row.id for row in await self._fetch(query.order_by(claims.c.id).limit(limit))]
+
+    def _select(self, table: Table, key: Column[Any]) -> Select[Any]:
+        return select(key.label("key"), table.c.body).where(table.c.node == self._node)
+
+    async def _page(
+        self,
+        query: Select[Any],
+        key: Column[Any],
+        marker: object,
+        read: Callable[[Row[Any]], T | None],
+    ) -> tuple[T, ...]:
+        """The next page.
+
+        One without a single readable row is passed over, since an empty page means the end.
+        """
+        found: list[T] = []
+        rows = await self._fetch(query.where(key > marker).order_by(key))
+        while rows and not (found := await self._parse(rows, read)):
+            rows = await self._fetch(query.where(key > rows[-1].key).order_by(key))
+        return tuple(found)
+
+    async def _fetch(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        rows: Sequence[Row[Any]] = ()
+        with told_as_store_error(self._path), CancelScope(shield=True):
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(query)).all()
+        return rows
+
+    async def _parse(
+        self, rows: Sequence[Row[Any]], read: Callable[[Row[Any]], T | None]
+    ) -> list[T]:
+        found = []
+        for start in range(0, len(rows), ROWS_IN_A_TURN):
+            if start:
+                await checkpoint()
+            read_rows = map(read, rows[start : start + ROWS_IN_A_TURN])
+            found += [parsed for parsed in read_rows if parsed is not None]
+        return found
+
+    def _read_claim(self, row: Row[Any]) -> Claim | None:
+        claim = parse_body(Claim, row.body)
+        if claim is None:
+            self._note_unreadable("claim", row)
+        return claim
+
+    def _read_event(self, row: Row[Any]) -> Event | None:
+        event = parse_body(Event, row.body)
+        if event is None:
+            self._note_unreadable("event", row)
+            return None
+        return event.model_copy(update={"sequence": row.key})
+
+    def _read_finding(self, row: Row[Any]) -> Finding | None:
+        finding = parse_body(Finding, row.body)
+        if finding is None:
+            self._note_unreadable("finding", row)
+        return finding
+
+    def _note_unreadable(self, kind: str, row: Row[Any]) -> None:
+        key = str(row.key)
+        if key not in self._unreadable[kind]:
+            self._unreadable[kind].add(key)
+            log.error("stored record unreadable", kind=kind, id=key, path=str(self._path))
+
+
+def _of_states(query: Select[Any], states: frozenset[ClaimState]) -> Select[Any]:
+    """Also by `live` where that decides, for then an index gives them in order."""
+    if all(state.live for state in states):
+        query = query.where(claims.c.live == 1)
+    elif not any(state.live for state in states):
+        query = query.where(claims.c.live == 0)
+    return query.where(claims.c.state.in_(sorted(states)))

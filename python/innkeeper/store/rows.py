@@ -1,0 +1,137 @@
+"""Objects as rows: what is queried as columns, the whole as JSON text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from innkeeper.errors import BadRequest
+from innkeeper.objects import ChangeSet, Claim, Device, Event, Finding, VersionedObject
+
+Row = dict[str, Any]
+"""The parameters of one execution of a statement, by column name."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+T = TypeVar("T", bound=VersionedObject)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChangeSet:
+    """A change set ready to be written; encoding is done, and has failed, before a batch begins."""
+
+    id: UUID
+    claims: tuple[Row, ...]
+    events: tuple[Row, ...]
+    """Without their sequence, which is given at commit."""
+    findings: tuple[Row, ...]
+    devices: tuple[Row, ...] | None
+    size: int
+    """Bytes of JSON, about."""
+
+
+def encode_change_set(change_set: ChangeSet, node: str) -> EncodedChangeSet:
+    """The rows of a change set.
+
+    Raises:
+        BadRequest: it is another node's, holds records that no table takes, or text that is no JSON.
+    """
+    _require_writable(change_set, node)
+    try:
+        parts = (
+            tuple(map(claim_row, change_set.claims)),
+            tuple(map(partial(_event_row, node), change_set.events)),
+            tuple(map(partial(_finding_row, node), change_set.findings)),
+            _device_rows(node, change_set.devices),
+        )
+    except (PydanticSerializationError, UnicodeError, TypeError, ValueError) as error:
+        message = f"The change set {change_set.id} cannot be stored as JSON: {error}"
+        raise BadRequest(message) from error
+    size = sum(len(row["body"]) for rows in parts if rows for row in rows)
+    return EncodedChangeSet(change_set.id, *parts, size)
+
+
+def _require_writable(change_set: ChangeSet, node: str) -> None:
+    strangers = {claim.node for claim in change_set.claims} | {change_set.node}
+    if strangers != {node}:
+        other = ", ".join(sorted(strangers - {node}))
+        raise BadRequest(f"This store keeps the ledger of {node}, not of {other}", node=node)
+    if change_set.records:
+        kinds = sorted({type(record).__name__ for record in change_set.records})
+        message = f"This store projects no records, but was given: {', '.join(kinds)}"
+        raise BadRequest(message, kinds=kinds)
+
+
+def claim_row(claim: Claim) -> Row:
+    """The row of a claim's next form."""
+    return {
+        "node": claim.node,
+        "id": str(claim.id),
+        "live": int(claim.state.live),
+        "state": claim.state.value,
+        "instance_uuid": _text(claim.instance_uuid),
+        "updated_us": microseconds(claim.updated_at),
+        "body": claim.model_dump_json(),
+    }
+
+
+def _event_row(node: str, event: Event) -> Row:
+    return {
+        "node": node,
+        "kind": event.kind.value,
+        "claim_id": _text(event.claim_id),
+        "instance_uuid": _text(event.instance_uuid),
+        "at_us": microseconds(event.at),
+        "body": event.model_dump_json(exclude={"sequence"}),
+    }
+
+
+def _finding_row(node: str, finding: Finding) -> Row:
+    return {
+        "node": node,
+        "id": finding.id,
+        "kind": finding.kind,
+        "cleared_us": None if finding.cleared_at is None else microseconds(finding.cleared_at),
+        "body": finding.model_dump_json(),
+    }
+
+
+def _device_rows(node: str, devices: Iterable[Device] | None) -> tuple[Row, ...] | None:
+    if devices is None:
+        return None
+    return tuple(
+        {
+            "node": node,
+            "address": device.address,
+            "vendor_id": device.vendor_id,
+            "product_id": device.product_id,
+            "body": device.model_dump_json(),
+        }
+        for device in devices
+    )
+
+
+def parse_body(kind: type[T], body: object) -> T | None:
+    """The object of a row, or None when its text is not one: such a row must not stop a list."""
+    try:
+        return kind.model_validate_json(body)  # type: ignore[arg-type]  # damaged rows hold anything
+    except (ValidationError, TypeError, UnicodeError):
+        return None
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds after 1970; a moment without a zone is taken as UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - EPOCH) // MICROSECOND
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,156 @@
+"""The store of one host in one SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeVar
+from uuid import UUID
+
+import anyio.to_thread
+from anyio import CancelScope
+
+from innkeeper.clock import Clock
+from innkeeper.errors import StoreError
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Event, Finding
+from innkeeper.store.base import Commit, Opened, StoreStatistics
+from innkeeper.store.damage import Possession, open_or_rebuild
+from innkeeper.store.engines import reader_engine
+from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.opening import Opening
+from innkeeper.store.ownership import Ownership, take_ownership
+from innkeeper.store.pruning import forget_claims, forget_findings
+from innkeeper.store.reading import Reader
+from innkeeper.store.rows import encode_change_set, microseconds
+from innkeeper.store.transactions import Transactions
+from innkeeper.store.writer import Writer
+
+PRUNE_SLICE: Final = 500
+"""Claims deleted in one transaction, so that change sets get between."""
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """Keeps one node's ledger in one file and is its only owner while it is open.
+
+    Writes: one thread, one transaction and one sync for all that waits together. Reads: connections
+    of their own, which never wait for it.
+    """
+
+    def __init__(self, path: Path, *, node: str, clock: Clock) -> None:
+        self._path = path
+        self._node = node
+        self._clock = clock
+        self._ownership: Ownership | None = None
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+
+    async def open(self, *, boot_id: str | None) -> Opened:  # noqa: D102
+        opening = Opening(self._node, boot_id, self._now_us())
+        with CancelScope(shield=True):
+            possession = await anyio.to_thread.run_sync(self._take_possession, opening)
+        self._writer = Writer(possession.transactions, self._now_us)
+        self._reader = Reader(reader_engine(self._path), self._path, self._node)
+        return _opened(possession)
+
+    async def close(self) -> None:  # noqa: D102
+        writer, self._writer = self._writer, None
+        reader, self._reader = self._reader, None
+        ownership, self._ownership = self._ownership, None
+        with CancelScope(shield=True):
+            if reader is not None:
+                await reader.close()
+            if writer is not None:
+                await anyio.to_thread.run_sync(writer.stop)
+            if ownership is not None:
+                ownership.release()
+
+    async def apply(self, change_set: ChangeSet) -> Commit:  # noqa: D102
+        writer = self._require_open(self._writer)
+        return await writer.write(encode_change_set(change_set, self._node))
+
+    async def was_applied(self, change_set_id: UUID) -> bool:  # noqa: D102
+        reader = self._require_open(self._reader)
+        await self._require_open(self._writer).run(Transactions.settle)
+        return await reader.was_applied(change_set_id)
+
+    async def find_claim(self, claim_id: UUID) -> Claim | None:  # noqa: D102
+        return await self._require_open(self._reader).find_claim(claim_id)
+
+    async def list_claims(  # noqa: D102
+        self,
+        *,
+        states: frozenset[ClaimState] | None = None,
+        instance_uuid: UUID | None = None,
+        limit: int = 1000,
+        marker: UUID | None = None,
+    ) -> tuple[Claim, ...]:
+        reader = self._require_open(self._reader)
+        return await reader.list_claims(states, instance_uuid, limit, marker)
+
+    async def list_events(  # noqa: D102
+        self,
+        *,
+        after: int = 0,
+        claim_id: UUID | None = None,
+        instance_uuid: UUID | None = None,
+        limit: int = 1000,
+    ) -> tuple[Event, ...]:
+        reader = self._require_open(self._reader)
+        return await reader.list_events(after, claim_id, instance_uuid, limit)
+
+    async def list_findings(  # noqa: D102
+        self, *, include_cleared: bool = False, limit: int = 1000, marker: str | None = None
+    ) -> tuple[Finding, ...]:
+        reader = self._require_open(self._reader)
+        listing = reader.list_findings if include_cleared else reader.list_open_findings
+        return await listing(limit, marker)
+
+    async def prune(self, *, before: datetime) -> int:  # noqa: D102
+        reader, writer = self._require_open(self._reader), self._require_open(self._writer)
+        now_us = self._now_us()
+        gone = await writer.run(lambda owned: forget_findings(owned, before, now_us))
+        marker = ""
+        while ids := await reader.list_ended_claims(before, PRUNE_SLICE, marker):
+            gone += await writer.run(_forgetting(ids, before))
+            marker = ids[-1]
+        return gone
+
+    def statistics(self) -> StoreStatistics:  # noqa: D102
+        writer, reader = self._require_open(self._writer), self._require_open(self._reader)
+        return replace(writer.statistics(), unreadable_claims=reader.unreadable_claims)
+
+    def _take_possession(self, opening: Opening) -> Possession:
+        with told_as_store_error(self._path):
+            self._ownership = take_ownership(self._path.parent)
+            try:
+                return open_or_rebuild(self._path, opening)
+            except BaseException:
+                self._ownership.release()
+                self._ownership = None
+                raise
+
+    def _require_open(self, part: T | None) -> T:
+        if part is None:
+            raise StoreError(f"The store {self._path} is not open", path=str(self._path))
+        return part
+
+    def _now_us(self) -> int:
+        return microseconds(self._clock.now())
+
+
+def _opened(possession: Possession) -> Opened:
+    transactions, aside = possession.transactions, possession.set_aside
+    return Opened(
+        generation=transactions.position.generation,
+        epoch=transactions.owner.epoch,
+        set_aside=None if aside is None else str(aside),
+        rebuilt_claims=possession.rebuilt_claims,
+    )
+
+
+def _forgetting(ids: list[str], before: datetime) -> Callable[[Transactions], int]:
+    return lambda owned: forget_claims(owned, ids, before)

@@ -1,0 +1,113 @@
+"""The `innkeeper_*` tables, for every engine alike.
+
+Scalars that are queried are columns; `body` is the whole object as JSON text. UUIDs are text in
+lower case, so that text order is their order; moments are microseconds after 1970 in UTC.
+
+Version 1. A reader that is older than `oldest_reader` must not open the database. Columns are added
+nullable and removed two releases later; unknown tables and columns are left alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+VERSION: Final = 1
+"""Of the tables as this release writes them."""
+OLDEST_READER: Final = 1
+"""The oldest release's version that still reads what this one writes."""
+
+metadata = MetaData()
+
+_NODE = String(255)
+_UUID = String(36)
+
+schema = Table(
+    "innkeeper_schema",
+    metadata,
+    Column("version", Integer, nullable=False),
+    Column("oldest_reader", Integer, nullable=False),
+)
+
+#: One row for each ledger. Its update is the fence that begins every batch, and the row lock under
+#: which generation and event sequences are given.
+ledgers = Table(
+    "innkeeper_ledgers",
+    metadata,
+    Column("node", _NODE, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("boot_id", String(64)),
+    Column("opened_us", BigInteger, nullable=False),
+)
+
+claims = Table(
+    "innkeeper_claims",
+    metadata,
+    Column("node", _NODE, primary_key=True),
+    Column("id", _UUID, primary_key=True),
+    Column("live", SmallInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("instance_uuid", _UUID),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("innkeeper_claims_live", "node", "live", "id"),
+    Index("innkeeper_claims_instance", "node", "instance_uuid", "id"),
+)
+
+events = Table(
+    "innkeeper_events",
+    metadata,
+    Column("node", _NODE, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(32), nullable=False),
+    Column("claim_id", _UUID),
+    Column("instance_uuid", _UUID),
+    Column("at_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("innkeeper_events_claim", "node", "claim_id", "sequence"),
+    Index("innkeeper_events_instance", "node", "instance_uuid", "sequence"),
+)
+
+findings = Table(
+    "innkeeper_findings",
+    metadata,
+    Column("node", _NODE, primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("cleared_us", BigInteger),
+    Column("body", Text, nullable=False),
+)
+
+devices = Table(
+    "innkeeper_devices",
+    metadata,
+    Column("node", _NODE, primary_key=True),
+    Column("address", String(32), primary_key=True),
+    Column("vendor_id", String(4), nullable=False),
+    Column("product_id", String(4), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+#: One row for each batch of the last hour with the ids of its change sets, in order: whether an
+#: unknown one is durable is asked so rarely that a row for each would cost more than it gives.
+batches = Table(
+    "innkeeper_batches",
+    metadata,
+    Column("node", _NODE, primary_key=True),
+    Column("generation", BigInteger, primary_key=True, autoincrement=False),
+    Column("committed_us", BigInteger, nullable=False),
+    Column("change_sets", Text, nullable=False),
+)
