@@ -9,12 +9,12 @@ from typing import Protocol
 
 import anyio
 import pytest
-from innkeeper.drivers.simulated import SimulatedDriver
-from innkeeper.store.sqlite import SqliteStore
 
 from innkeeper.config import Config, DeviceSpec
 from innkeeper.drivers.base import Driver
+from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.store.base import Store
+from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker import Tracker
 
 

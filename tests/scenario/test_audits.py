@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from innkeeper.drivers.simulated import simulated
 from tests.scenario.conftest import MakeTracker, VirtualClock
 
 from innkeeper.config import Config
+from innkeeper.drivers.simulated import simulated
 from innkeeper.errors import HostUnreadable
 from innkeeper.objects import ClaimSpec, DeviceRequest, EventKind, Host, Request
 from innkeeper.tracker import Tracker

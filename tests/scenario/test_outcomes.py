@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import anyio
@@ -46,7 +47,7 @@ class FaultyStore:
         return await self._store.was_applied(change_set_id)
 
 
-@pytest.fixture
+@asynccontextmanager
 async def faulty(make_tracker: MakeTracker) -> AsyncIterator[tuple[Tracker, FaultyStore]]:
     stores: list[FaultyStore] = []
 
@@ -66,58 +67,52 @@ async def settle(tracker: Tracker, clock: VirtualClock) -> None:
 
 
 async def test_a_claim_that_could_not_be_written_holds_nothing(
-    faulty: tuple[Tracker, FaultyStore],
+    make_tracker: MakeTracker,
 ) -> None:
-    tracker, store = faulty
-    store.fault = "full"
-    with pytest.raises(StoreFull):
-        await tracker.place(SPEC)
-    assert tracker.usage().claims == 0
-    assert (await tracker.place(SPEC)).replayed is False
+    async with faulty(make_tracker) as (tracker, store):
+        store.fault = "full"
+        with pytest.raises(StoreFull):
+            await tracker.place(SPEC)
+        assert tracker.usage().claims == 0
+        assert (await tracker.place(SPEC)).replayed is False
 
+    async def test_a_release_that_could_not_be_written_frees_nothing(
+        faulty: tuple[Tracker, FaultyStore],
+    ) -> None:
+        claim = (await tracker.place(SPEC)).claim
+        store.fault = "full"
+        with pytest.raises(StoreFull):
+            await tracker.release(claim.id, by=EVE)
+        assert tracker.usage().claims == 1
+        assert (await tracker.find(claim.id)).state is ClaimState.PENDING
 
-async def test_a_release_that_could_not_be_written_frees_nothing(
-    faulty: tuple[Tracker, FaultyStore],
-) -> None:
-    tracker, store = faulty
-    claim = (await tracker.place(SPEC)).claim
-    store.fault = "full"
-    with pytest.raises(StoreFull):
-        await tracker.release(claim.id, by=EVE)
-    assert tracker.usage().claims == 1
-    assert (await tracker.find(claim.id)).state is ClaimState.PENDING
+    @pytest.mark.parametrize(("fault", "claims"), [("landed", 1), ("lost", 0)])
+    async def test_a_claim_in_doubt_is_held_until_the_store_can_tell(
+        faulty: tuple[Tracker, FaultyStore], clock: VirtualClock, fault: str, claims: int
+    ) -> None:
+        store.fault, store.known = fault, False
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await tracker.place(SPEC)
+        assert unknown.value.details["claim_ids"] == [str(SPEC.claim_id)]
+        assert tracker.usage().claims == 1
+        assert await tracker.list_claims() == ()
+        with pytest.raises(OutcomeUnknown):
+            await tracker.place(SPEC)
+        store.known = True
+        await settle(tracker, clock)
+        assert tracker.usage().claims == claims
+        assert len(await tracker.list_claims()) == claims
+        assert (await tracker.place(SPEC)).replayed is bool(claims)
 
-
-@pytest.mark.parametrize(("fault", "claims"), [("landed", 1), ("lost", 0)])
-async def test_a_claim_in_doubt_is_held_until_the_store_can_tell(
-    faulty: tuple[Tracker, FaultyStore], clock: VirtualClock, fault: str, claims: int
-) -> None:
-    tracker, store = faulty
-    store.fault, store.known = fault, False
-    with pytest.raises(OutcomeUnknown) as unknown:
-        await tracker.place(SPEC)
-    assert unknown.value.details["claim_ids"] == [str(SPEC.claim_id)]
-    assert tracker.usage().claims == 1
-    assert await tracker.list_claims() == ()
-    with pytest.raises(OutcomeUnknown):
-        await tracker.place(SPEC)
-    store.known = True
-    await settle(tracker, clock)
-    assert tracker.usage().claims == claims
-    assert len(await tracker.list_claims()) == claims
-    assert (await tracker.place(SPEC)).replayed is bool(claims)
-
-
-@pytest.mark.parametrize(("fault", "claims"), [("landed", 0), ("lost", 1)])
-async def test_a_release_in_doubt_frees_nothing_until_the_store_can_tell(
-    faulty: tuple[Tracker, FaultyStore], clock: VirtualClock, fault: str, claims: int
-) -> None:
-    tracker, store = faulty
-    claim = (await tracker.place(SPEC)).claim
-    store.fault, store.known = fault, False
-    with pytest.raises(OutcomeUnknown):
-        await tracker.release(claim.id, by=EVE)
-    assert tracker.usage().claims == 1
-    store.known = True
-    await settle(tracker, clock)
-    assert tracker.usage().claims == claims
+    @pytest.mark.parametrize(("fault", "claims"), [("landed", 0), ("lost", 1)])
+    async def test_a_release_in_doubt_frees_nothing_until_the_store_can_tell(
+        faulty: tuple[Tracker, FaultyStore], clock: VirtualClock, fault: str, claims: int
+    ) -> None:
+        claim = (await tracker.place(SPEC)).claim
+        store.fault, store.known = fault, False
+        with pytest.raises(OutcomeUnknown):
+            await tracker.release(claim.id, by=EVE)
+        assert tracker.usage().claims == 1
+        store.known = True
+        await settle(tracker, clock)
+        assert tracker.usage().claims == claims

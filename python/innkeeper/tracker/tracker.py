@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Self
 from uuid import UUID
 
@@ -101,13 +100,9 @@ class Tracker:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        return await self._stack.__aexit__(kind, error, trace)
+    async def __aexit__(self, *exc: object) -> None:
+        # Not handed on: the body's own exception passes as it is, not in a group.
+        await self._stack.aclose()
 
     # -- the process's life ------------------------------------------------------------------
 
@@ -159,14 +154,16 @@ class Tracker:
         self.ready = False
         self._parts.draining = True
         self._parts.line.refuse_all()
-        await self._parts.writer.wait_quiet()
+        with anyio.CancelScope(shield=True):
+            await self._parts.writer.wait_quiet()
 
     async def close(self) -> None:
         """After `run` ended: let go of the store and of every process; safe to call twice."""
         self.ready = False
         if self._processes is not None:
             self._processes.close()
-        await self._store.close()
+        with anyio.CancelScope(shield=True):
+            await self._store.close()
 
     async def reconfigure(self, config: Config) -> None:
         """Apply new words of the operator; claims stay, whatever they say."""
