@@ -136,7 +136,8 @@ class _Walk:
         if path in self.found.folders or path in self.found.texts:
             return path
         if path in self.found.links:
-            return self._follow(self.found.links[path], links + 1)
+            place = self.found.links[path]
+            return self._follow(place, links + 1) if is_inside(place) else path
         try:
             return self._keep_new(path, links)
         except (OSError, UnicodeDecodeError) as error:
@@ -157,11 +158,10 @@ class _Walk:
     def _keep_link(self, path: str, links: int) -> str:
         target = os.readlink(path, dir_fd=self._root)
         place = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), target)).lstrip("/")
-        if not is_inside(place):
-            raise OSError(errno.EXDEV, "a link that leads out of /sys and /proc")
         self._require_room()
         self.found.links[path] = place
-        return self._follow(place, links + 1)
+        # Of a link that leads out its name may matter, but nothing behind it.
+        return self._follow(place, links + 1) if is_inside(place) else path
 
     def _follow(self, place: str, links: int) -> str:
         """Keep all that a path leads through; returns the place at its end."""

@@ -61,7 +61,18 @@ def open_capture(path: Path) -> Iterator[CaptureDriver]:
         folder = Path(private) / (name or "capture")
         folder.mkdir(mode=0o700)
         unpack(path, folder)
-        yield CaptureDriver(folder)
+        yield _driver_of(folder, path)
+
+
+def _driver_of(folder: Path, archive: Path) -> CaptureDriver:
+    try:
+        return CaptureDriver(folder)
+    except HostUnreadable as error:
+        if error.details.get("file"):
+            raise
+        # The message speaks of a folder that nobody has ever seen.
+        problem = f"{archive} holds no host: it has neither sys/ nor proc/ in it"
+        raise HostUnreadable(problem, file=str(archive)) from error
 
 
 def has_manifest(folder: Path) -> bool:

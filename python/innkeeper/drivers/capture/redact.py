@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from innkeeper.drivers.capture.collect import Collected
+from innkeeper.drivers.capture.selection import is_inside
 from innkeeper.drivers.capture.serial_files import is_of_config
 from innkeeper.drivers.capture.tables import TABLES, Words
 
@@ -35,7 +36,11 @@ def redact(found: Collected) -> Collected:
         texts={
             names.path(path): names.text(path, text) for path, text in sorted(found.texts.items())
         },
-        links={names.path(path): names.path(to) for path, to in sorted(found.links.items())},
+        links={
+            names.path(path): names.path(to)
+            for path, to in sorted(found.links.items())
+            if is_inside(to)
+        },
         folders={names.path(path) for path in found.folders},
         serials={
             names.path(path): names.serial(serial) for path, serial in sorted(found.serials.items())

@@ -80,6 +80,12 @@ def _segment(text: str) -> Segment:
     return re.compile(fnmatch.translate(text)) if re.search(r"[*?\[]", text) else text
 
 
+def file_names() -> frozenset[str]:
+    """Names of all files that discovery reads, wherever they lie."""
+    entries = {entry for selected in selection() for entry in selected.entries}
+    return frozenset({entry for entry in entries if isinstance(entry, str)} | {"config", "vpd"})
+
+
 def is_inside(path: str) -> bool:
     """Whether a bundle may have something at this place."""
     return _INSIDE.fullmatch(path) is not None

@@ -9,6 +9,8 @@ import zlib
 from pathlib import Path
 
 from innkeeper.drivers.capture.inflate import UNPACKED_LIMIT, TooLarge, inflate
+from innkeeper.drivers.capture.manifest import MANIFEST
+from innkeeper.drivers.capture.selection import file_names
 from innkeeper.errors import HostUnreadable
 
 #: Names in one archive, and bytes of one name.
@@ -21,7 +23,7 @@ _DAMAGED = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError)
 def unpack(archive: Path, folder: Path) -> None:
     """Put files, folders and links of a tar archive under a folder that is empty.
 
-    Links are made last, so that nothing is ever written through one. Devices, FIFOs and hard links
+    Of the files only those are taken that discovery reads. Links are made last, so that nothing is ever written through one. Devices, FIFOs and hard links
     are passed over: no capture needs them.
 
     Raises:
@@ -56,6 +58,8 @@ class _Unpacking:
         self._folder = folder
         self._tar = tar
         self._links: dict[str, str] = {}
+        self._folders: set[str] = set()
+        self._wanted = file_names() | {MANIFEST}
 
     def run(self) -> None:
         count = 0
@@ -72,8 +76,8 @@ class _Unpacking:
     def _take(self, member: tarfile.TarInfo) -> None:
         path = self._require_inside(member.name)
         if member.isdir():
-            (self._folder / path).mkdir(parents=True, exist_ok=True, mode=0o700)
-        elif member.isreg():
+            self._make_folder(path)
+        elif member.isreg() and path.rpartition("/")[2] in self._wanted:
             self._write(path, member)
         elif member.issym() and len(member.linkname) <= _PATH_LIMIT:
             self._links[path] = member.linkname
@@ -87,15 +91,19 @@ class _Unpacking:
 
     def _write(self, path: str, member: tarfile.TarInfo) -> None:
         content = self._tar.extractfile(member)
-        place = self._folder / path
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        place.write_bytes(content.read() if content else b"")
+        self._make_folder(path.rpartition("/")[0])
+        (self._folder / path).write_bytes(content.read() if content else b"")
 
     def _make_link(self, path: str, target: str) -> None:
         place = self._folder / path
         if not os.path.lexists(place):
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make_folder(path.rpartition("/")[0])
             place.symlink_to(target)
+
+    def _make_folder(self, path: str) -> None:
+        if path not in self._folders:
+            (self._folder / path).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._folders.add(path)
 
 
 def _refusal(archive: Path, problem: str) -> HostUnreadable:
