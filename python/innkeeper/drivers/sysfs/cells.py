@@ -36,16 +36,18 @@ class Memory:
 def read_memory(tree: Tree, cpus: CpuSets) -> Memory:
     """Cells by ascending kernel id; a host without NUMA is one cell 0 with everything."""
     ids = _cell_ids(tree)
-    pages = read_pages(tree, "sys/kernel/mm/hugepages") or pages_of_meminfo(tree)
+    pages = read_pages(tree, "sys/kernel/mm/hugepages")
     memory_kib = _mem_total(tree, "proc/meminfo")
     if not ids:
+        pages = pages or pages_of_meminfo(tree)
         cell = Cell(id=0, cpus=tuple(sorted(cpus.online)), memory_kib=memory_kib or 0, pages=pages)
         return Memory((cell,), dict.fromkeys(cpus.present, 0), memory_kib or 0, pages)
     cell_of = _cells_of_cpus(tree, ids, cpus)
     cells = tuple(_read_cell(tree, cell, ids, cell_of, cpus) for cell in ids)
+    pages = pages or sum_of_pages(cell.pages for cell in cells) or pages_of_meminfo(tree)
     if memory_kib is None:
         memory_kib = sum(cell.memory_kib for cell in cells)
-    return Memory(cells, cell_of, memory_kib, pages or sum_of_pages(cell.pages for cell in cells))
+    return Memory(cells, cell_of, memory_kib, pages)
 
 
 def _cell_ids(tree: Tree) -> tuple[int, ...]:
@@ -88,11 +90,14 @@ def _read_distances(tree: Tree, path: str, ids: tuple[int, ...]) -> dict[int, in
 def _cells_of_cpus(tree: Tree, ids: tuple[int, ...], cpus: CpuSets) -> dict[int, int]:
     cell_of: dict[int, int] = {}
     for cell in ids:
-        for cpu in sorted(_listed_cpus(tree, cell) & cpus.present):
-            if cell_of.setdefault(cpu, cell) != cell:
-                # Some firmware puts every CPU into every cell; the first one has it.
-                problem = f"CPU {cpu} is also in cell {cell_of[cpu]}, which keeps it"
-                tree.notes.add(f"{CELLS}/node{cell}/cpulist", problem)
+        listed = _listed_cpus(tree, cell) & cpus.present
+        if listed & cell_of.keys():
+            # Some firmware puts every CPU into every cell.
+            problem = (
+                f"{len(listed & cell_of.keys())} of its CPUs are in lower cells, which keep them"
+            )
+            tree.notes.add(f"{CELLS}/node{cell}/cpulist", problem)
+        cell_of |= dict.fromkeys(listed - cell_of.keys(), cell)
     for cell in ids if cpus.present - cell_of.keys() else ():
         for cpu in _linked_cpus(tree, cell) & cpus.present:
             cell_of.setdefault(cpu, cell)

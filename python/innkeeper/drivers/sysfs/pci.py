@@ -70,11 +70,10 @@ class FunctionReader:
             return Found(function, folder.path, _opened_through(folder, function.driver))
 
     def _function(self, address: str, folder: Folder) -> PciFunction | None:
-        vendor = self._hex(folder, "vendor", _ID)
-        product = self._hex(folder, "device", _ID)
-        class_id = self._hex(folder, "class", _CLASS)
-        if vendor is None or product is None or class_id is None:
+        ids = self._ids(folder)
+        if ids is None:
             return None
+        vendor, product, class_id = ids
         parent = _parent(folder)
         total_vfs = 0 if parent else _count(folder, "sriov_totalvfs")
         return PciFunction(
@@ -97,6 +96,12 @@ class FunctionReader:
     def _netdevs_of(self, address: str, folder: Folder) -> tuple[str, ...]:
         names = {*folder.names_in("net"), *self._netdevs.get(address, ())}
         return tuple(printable(name) for name in sorted(names))
+
+    def _ids(self, folder: Folder) -> tuple[str, str, str] | None:
+        vendor = self._hex(folder, "vendor", _ID)
+        product = self._hex(folder, "device", _ID) if vendor else None
+        class_id = self._hex(folder, "class", _CLASS) if product else None
+        return (vendor, product, class_id) if vendor and product and class_id else None
 
     def _hex(self, folder: Folder, name: str, form: re.Pattern[str]) -> str | None:
         text = folder.text(name)
