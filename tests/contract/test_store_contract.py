@@ -1,0 +1,403 @@
+"""What every store promises, over every store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.store.made import NODE, START, change_set, made_claim, made_event, made_finding
+
+from innkeeper.clock import SystemClock
+from innkeeper.errors import BadRequest, StoreError, StoreFenced
+from innkeeper.objects import (
+    ChangeSet,
+    Claim,
+    ClaimState,
+    Device,
+    EventKind,
+    Finding,
+    Holder,
+    Placement,
+    Request,
+)
+from innkeeper.store.base import Opened, Store
+from innkeeper.store.ownership import LOCK_NAME
+from innkeeper.store.sqlite import SqliteStore
+
+LIVE = frozenset({ClaimState.PENDING, ClaimState.CONFIRMED})
+
+
+class Site:
+    """A place where stores of one kind open the same records, one after another or as rivals."""
+
+    def __init__(self, kind: str, directory: Path) -> None:
+        self._directory = directory
+        assert kind == "sqlite"
+
+    def make(self) -> Store:
+        return SqliteStore(self._directory / "innkeeper.sqlite3", node=NODE, clock=SystemClock())
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Store]:
+        store = self.make()
+        await store.open(boot_id="boot")
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    def rival(self) -> AbstractAsyncContextManager[Store]:
+        """A second owner, as when somebody removed the lock of the first."""
+        (self._directory / LOCK_NAME).unlink()
+        return self.opened()
+
+
+@pytest.fixture(params=["sqlite"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    return Site(request.param, tmp_path)
+
+
+@pytest.fixture
+async def store(site: Site) -> AsyncIterator[Store]:
+    async with site.opened() as store:
+        yield store
+
+
+async def every_claim(store: Store, **words: object) -> list[Claim]:
+    claims: list[Claim] = []
+    marker = None
+    while page := await store.list_claims(marker=marker, **words):  # type: ignore[arg-type]
+        claims += page
+        marker = page[-1].id
+    return claims
+
+
+# -- what is applied is there -----------------------------------------------------------------
+
+
+async def test_a_change_set_is_there_after_a_restart(site: Site) -> None:
+    claim = made_claim(1, instance_uuid=uuid4(), name='a "name", ünïcode \u2028 and 😀')
+    finding = made_finding("f1")
+    async with site.opened() as store:
+        await store.apply(change_set(claim, findings=(finding,)))
+    async with site.opened() as store:
+        assert await store.find_claim(claim.id) == claim
+        assert await store.list_claims() == (claim,)
+        assert await store.list_findings() == (finding,)
+        (event,) = await store.list_events()
+        assert event == made_event(claim).model_copy(update={"sequence": 1})
+
+
+async def test_each_opening_is_a_new_epoch_of_the_same_generation(site: Site) -> None:
+    first = site.make()
+    opened = await first.open(boot_id="boot")
+    commit = await first.apply(change_set(made_claim(1)))
+    await first.close()
+    second = site.make()
+    again = await second.open(boot_id="boot")
+    await second.close()
+    assert again == Opened(generation=commit.generation, epoch=opened.epoch + 1)
+
+
+async def test_the_next_form_of_a_claim_replaces_the_last(store: Store) -> None:
+    await store.apply(change_set(made_claim(1), made_claim(2)))
+    ended = made_claim(1, ClaimState.RELEASED)
+    await store.apply(change_set(ended, made_claim(3)))
+    assert await store.list_claims() == (ended, made_claim(2), made_claim(3))
+
+
+async def test_of_two_forms_that_wait_together_the_later_stays(store: Store) -> None:
+    forms = [
+        made_claim(1),
+        made_claim(1, ClaimState.CONFIRMED),
+        made_claim(1, ClaimState.RELEASED),
+    ]
+    async with anyio.create_task_group() as group:
+        for form in forms:
+            group.start_soon(store.apply, change_set(form))
+    assert await store.find_claim(forms[0].id) == forms[-1]
+
+
+async def test_an_empty_change_set_has_a_generation_and_no_sequence(store: Store) -> None:
+    first = await store.apply(change_set(made_claim(1)))
+    commit = await store.apply(change_set())
+    assert commit.generation > first.generation
+    assert commit.sequence == 0
+
+
+words = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=255)
+claims_of_any_words = st.builds(
+    made_claim,
+    st.integers(1, 5),
+    st.sampled_from(ClaimState),
+    name=st.none() | words,
+    holder=st.builds(Holder, project=words, user=words, reason=st.none() | words),
+    instance_uuid=st.none() | st.sampled_from([UUID(int=1), UUID(int=2)]),
+    lease_seconds=st.none() | st.floats(1, 1000),
+    request=st.builds(Request, vcpus=st.integers(1, 65536), memory_mib=st.integers(1, 2**40)),
+    placement=st.builds(Placement, counters=st.dictionaries(st.just("slots"), st.integers(0, 9))),
+)
+histories = st.lists(st.lists(claims_of_any_words, max_size=3), max_size=6)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    history=histories,
+    states=st.none() | st.frozensets(st.sampled_from(ClaimState), min_size=1),
+    instance_uuid=st.none() | st.just(UUID(int=1)),
+    limit=st.integers(1, 4),
+)
+def test_lists_are_the_latest_forms_that_match_in_pages(
+    tmp_path_factory: pytest.TempPathFactory,
+    history: list[list[Claim]],
+    states: frozenset[ClaimState] | None,
+    instance_uuid: UUID | None,
+    limit: int,
+) -> None:
+    async def check() -> None:
+        site = Site("sqlite", tmp_path_factory.mktemp("history"))
+        async with site.opened() as store:
+            for forms in history:
+                await store.apply(change_set(*forms))
+            latest = {claim.id: claim for forms in history for claim in forms}
+            expected = [
+                claim
+                for _, claim in sorted(latest.items())
+                if (states is None or claim.state in states)
+                and instance_uuid in (None, claim.instance_uuid)
+            ]
+            asked = {"states": states, "instance_uuid": instance_uuid, "limit": limit}
+            assert await every_claim(store, **asked) == expected
+
+    asyncio.run(check())
+
+
+# -- refusals ---------------------------------------------------------------------------------
+
+
+class Projected(Finding):
+    """A record that no store knows."""
+
+
+async def test_records_that_it_does_not_project_are_refused_whole(store: Store) -> None:
+    stranger = Projected.model_validate(made_finding("x").model_dump())
+    with pytest.raises(BadRequest, match="Projected"):
+        await store.apply(change_set(made_claim(1), records=(stranger,)))
+    assert await store.list_claims() == ()
+    assert await store.list_events() == ()
+
+
+async def test_another_nodes_claims_are_refused(store: Store) -> None:
+    with pytest.raises(BadRequest, match="elsewhere"):
+        await store.apply(change_set(made_claim(1, node="elsewhere")))
+    with pytest.raises(BadRequest, match="elsewhere"):
+        await store.apply(ChangeSet(id=uuid4(), node="elsewhere"))
+    assert await store.list_claims() == ()
+
+
+async def test_what_is_no_json_is_refused_and_harms_nobody_else(store: Store) -> None:
+    claim = made_claim(1)
+    bad = change_set(claim, events=[made_event(claim, thing=object())])
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.apply, change_set(made_claim(2)))
+        with pytest.raises(BadRequest, match="JSON"):
+            await store.apply(bad)
+    assert await store.list_claims() == (made_claim(2),)
+
+
+CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "apply": lambda store: store.apply(change_set(made_claim(1))),
+    "find_claim": lambda store: store.find_claim(UUID(int=1)),
+    "list_claims": lambda store: store.list_claims(),
+    "was_applied": lambda store: store.was_applied(UUID(int=1)),
+    "prune": lambda store: store.prune(before=START),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_store_that_is_not_open_says_so(site: Site, name: str) -> None:
+    store, call = site.make(), CALLS[name]
+    with pytest.raises(StoreError, match="not open"):
+        await call(store)
+    await store.open(boot_id=None)
+    await store.close()
+    await store.close()
+    with pytest.raises(StoreError, match="not open"):
+        await call(store)
+
+
+# -- together ---------------------------------------------------------------------------------
+
+
+async def test_change_sets_that_wait_together_share_a_transaction(store: Store) -> None:
+    async with anyio.create_task_group() as group:
+        for number in range(64):
+            group.start_soon(store.apply, change_set(made_claim(number)))
+    counts = store.statistics()
+    assert counts.change_sets == 64
+    assert counts.batches < 16
+    assert counts.largest_batch > 4
+    assert len(await store.list_claims()) == 64
+
+
+async def test_sequences_follow_the_order_of_the_calls(store: Store) -> None:
+    commits: dict[int, int] = {}
+
+    async def apply(number: int) -> None:
+        claim = made_claim(number)
+        events = [made_event(claim), made_event(claim, EventKind.RENEWED)]
+        commits[number] = (await store.apply(change_set(claim, events=events))).sequence
+
+    async with anyio.create_task_group() as group:
+        for number in range(50):
+            group.start_soon(apply, number)
+    assert commits == {number: 2 * number + 2 for number in range(50)}
+    assert [event.sequence for event in await store.list_events()] == list(range(1, 101))
+
+
+async def test_a_reader_never_sees_a_later_event_first(store: Store) -> None:
+    seen: list[int] = []
+
+    async def follow() -> None:
+        while len(seen) < 300:
+            page = await store.list_events(after=seen[-1] if seen else 0, limit=7)
+            seen.extend(event.sequence or 0 for event in page)
+
+    async def write(first: int) -> None:
+        for number in range(first, first + 30):
+            await store.apply(change_set(made_claim(number)))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            group.start_soon(follow)
+            for first in range(0, 300, 30):
+                group.start_soon(write, first)
+    assert seen == list(range(1, 301))
+
+
+async def test_a_cancelled_caller_does_not_cancel_the_write(store: Store) -> None:
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await store.apply(change_set(made_claim(1)))
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.apply, change_set(made_claim(2)))
+        await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    await store.apply(change_set(made_claim(3)))
+    assert await store.list_claims() == tuple(map(made_claim, (1, 2, 3)))
+
+
+async def test_closing_finishes_what_waits(site: Site) -> None:
+    store = site.make()
+    await store.open(boot_id=None)
+    async with anyio.create_task_group() as group:
+        for number in range(20):
+            group.start_soon(store.apply, change_set(made_claim(number)))
+        await anyio.lowlevel.checkpoint()
+        await store.close()
+    async with site.opened() as again:
+        assert len(await again.list_claims()) == 20
+
+
+# -- owners -----------------------------------------------------------------------------------
+
+
+async def test_a_former_owner_writes_nothing_and_stays_fenced(site: Site, store: Store) -> None:
+    await store.apply(change_set(made_claim(1)))
+    async with site.rival() as rival:
+        with pytest.raises(StoreFenced, match=NODE):
+            await store.apply(change_set(made_claim(2)))
+        await rival.apply(change_set(made_claim(3)))
+        assert await rival.list_claims() == (made_claim(1), made_claim(3))
+    async with anyio.create_task_group() as group:
+        for number in range(10, 14):
+            group.start_soon(require_fenced, store, change_set(made_claim(number)))
+    with pytest.raises(StoreFenced):
+        await store.prune(before=START)
+    assert await store.list_claims() == (made_claim(1), made_claim(3))
+
+
+async def require_fenced(store: Store, refused: ChangeSet) -> None:
+    with pytest.raises(StoreFenced):
+        await store.apply(refused)
+
+
+# -- history, findings, forgetting ------------------------------------------------------------
+
+
+async def test_events_are_found_by_claim_and_instance(store: Store) -> None:
+    instance = uuid4()
+    one, two = made_claim(1, instance_uuid=instance), made_claim(2)
+    await store.apply(change_set(one, two))
+    await store.apply(change_set(one, events=[made_event(one, EventKind.CONFIRMED, n=1.5)]))
+    assert [event.sequence for event in await store.list_events(claim_id=one.id)] == [1, 3]
+    assert [event.sequence for event in await store.list_events(instance_uuid=instance)] == [1, 3]
+    (event,) = await store.list_events(claim_id=one.id, after=1)
+    assert event.details == {"n": 1.5}
+    assert [event.sequence for event in await store.list_events(after=1, limit=1)] == [2]
+
+
+async def test_cleared_findings_are_listed_when_asked_for(store: Store) -> None:
+    names = ["a", "b", "c"]
+    await store.apply(change_set(findings=tuple(map(made_finding, names))))
+    cleared = made_finding("b", cleared_at=START)
+    await store.apply(change_set(findings=(cleared,)))
+    assert [finding.id for finding in await store.list_findings()] == ["a", "c"]
+    assert [finding.id for finding in await store.list_findings(limit=1, marker="a")] == ["c"]
+    everything = await store.list_findings(include_cleared=True)
+    assert everything == (made_finding("a"), cleared, made_finding("c"))
+
+
+async def test_it_tells_which_change_sets_were_applied(site: Site) -> None:
+    applied, refused = change_set(made_claim(1)), change_set(made_claim(2, node="elsewhere"))
+    async with site.opened() as store:
+        await store.apply(applied)
+        with pytest.raises(BadRequest):
+            await store.apply(refused)
+    async with site.opened() as store:
+        assert await store.was_applied(applied.id)
+        assert not await store.was_applied(refused.id)
+
+
+async def test_prune_forgets_what_ended_before_then(store: Store) -> None:
+    old, young = made_claim(1, ClaimState.RELEASED), made_claim(100, ClaimState.ABORTED)
+    live = made_claim(2)
+    cleared = [made_finding("a", START), made_finding("b", START + timedelta(seconds=100))]
+    await store.apply(change_set(old, young, live, findings=(*cleared, made_finding("c"))))
+    assert await store.prune(before=START + timedelta(seconds=50)) == 2
+    assert await store.list_claims() == (live, young)
+    left = await store.list_findings(include_cleared=True)
+    assert [finding.id for finding in left] == ["b", "c"]
+    assert len(await store.list_events()) == 3
+    assert await store.prune(before=START + timedelta(seconds=50)) == 0
+
+
+async def test_prune_goes_through_many_claims_in_slices(store: Store) -> None:
+    ended = [made_claim(number, ClaimState.RELEASED) for number in range(1, 1201)]
+    await store.apply(change_set(*ended, made_claim(0), events=()))
+    assert await store.prune(before=START + timedelta(days=1)) == 1200
+    assert await store.list_claims() == (made_claim(0),)
+
+
+async def test_a_device_table_of_any_size_is_taken_with_the_rest(store: Store) -> None:
+    devices = [
+        Device(address=f"0000:{bus:02x}:00.{slot}", vendor_id="8086", product_id="1572")
+        for bus in range(256)
+        for slot in range(8)
+    ]
+    await store.apply(change_set(made_claim(1), devices=tuple(devices)))
+    await store.apply(change_set(made_claim(2), devices=tuple(devices[:5])))
+    await store.apply(change_set(made_claim(3), devices=()))
+    assert len(await store.list_claims()) == 3
