@@ -227,6 +227,14 @@ def test_a_mounted_device_that_is_not_to_be_found_is_a_warning(cards: HostTree) 
     )
 
 
+def test_a_file_system_that_tells_no_device_is_a_warning(cards: HostTree) -> None:
+    line = mount("0:44", "/", "rpool/root")
+    cards.file("proc/self/mountinfo", line.replace(" ext4 ", " zfs "))
+    assert cards.observe().warnings == (
+        "/proc/self/mountinfo: zfs does not tell which devices its pools are on",
+    )
+
+
 def test_swap_uses_the_function_behind(cards: HostTree) -> None:
     cards.disk("sda3", "8:3", f"pci0000:00/{OTHER}/host0/block/sda")
     cards.file(

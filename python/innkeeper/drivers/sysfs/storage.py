@@ -23,6 +23,7 @@ class _Mount:
     numbers: str
     """major:minor; major 0 stands for a file system that hides its devices."""
     source: str
+    kind: str
 
 
 class Storage:
@@ -67,14 +68,15 @@ class Storage:
         return [mount for mount in parsed if mount]
 
     def _path_of(self, mount: _Mount) -> str | None:
-        if mount.numbers.startswith("0:"):
-            return self._path_of_source(mount.source)
         path = self._path_of_source(mount.source)
+        if mount.kind == "zfs":
+            self._tree.notes.add(_table(mount), "zfs does not tell which devices its pools are on")
+        if mount.numbers.startswith("0:"):
+            return path
         if _NUMBERS.fullmatch(mount.numbers):
             path = self._tree.real(f"sys/dev/block/{mount.numbers}")
         if path is None and mount.source.startswith("/dev/"):
-            table = "proc/self/mountinfo" if mount.numbers else "proc/mounts"
-            self._tree.notes.add(table, f"which device {mount.source} is cannot be told")
+            self._tree.notes.add(_table(mount), f"which device {mount.source} is cannot be told")
         return path
 
     def _path_of_source(self, source: str) -> str | None:
@@ -141,8 +143,8 @@ def _parse_mountinfo(line: str) -> _Mount | None:
     fields = line.split(" ")
     if len(fields) < 9 or "-" not in fields[6:-2]:
         return None
-    source = fields[fields.index("-", 6) + 2]
-    return _Mount(_unescaped(fields[4]), fields[2], _unescaped(source))
+    kind, source = fields[fields.index("-", 6) + 1 :][:2]
+    return _Mount(_unescaped(fields[4]), fields[2], _unescaped(source), kind)
 
 
 def _parse_mounts(line: str) -> _Mount | None:
@@ -150,7 +152,11 @@ def _parse_mounts(line: str) -> _Mount | None:
     fields = line.split(" ")
     if len(fields) < 3:
         return None
-    return _Mount(_unescaped(fields[1]), "", _unescaped(fields[0]))
+    return _Mount(_unescaped(fields[1]), "", _unescaped(fields[0]), fields[2])
+
+
+def _table(mount: _Mount) -> str:
+    return "proc/self/mountinfo" if mount.numbers else "proc/mounts"
 
 
 def _unescaped(word: str) -> str:
