@@ -1,0 +1,261 @@
+"""Hosts that exist only in memory."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from innkeeper.config import Config, DeviceSpec
+from innkeeper.drivers.simulated import SimulatedDriver, parse_spec, simulated
+from innkeeper.errors import BadConfig, BadRequest
+from innkeeper.objects import Host, PciFunction, PciKind
+from innkeeper.requests.inventory import take_inventory, why_not_claimable
+
+LARGE = "cpus=1024,cells=32,pfs=64,vfs=64"
+GIB_IN_KIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def large() -> Host:
+    return simulated(LARGE)
+
+
+def of_kind(host: Host, kind: PciKind) -> list[PciFunction]:
+    return [function for function in host.functions if function.kind is kind]
+
+
+def test_the_same_words_give_an_equal_host(large: Host) -> None:
+    driver = SimulatedDriver(LARGE)
+    assert driver.observe() == driver.observe() == large
+
+
+def test_every_object_of_it_is_valid(large: Host) -> None:
+    assert Host.model_validate(large.model_dump()) == large
+
+
+def test_a_large_host_is_built_in_under_a_second() -> None:
+    started = time.process_time()
+    simulated(LARGE)
+    assert time.process_time() - started < 1
+
+
+def test_it_has_what_was_asked_for(large: Host) -> None:
+    assert [cpu.id for cpu in large.cpus] == list(range(1024))
+    assert [cell.id for cell in large.cells] == list(range(32))
+    assert len(of_kind(large, PciKind.PF)) == 64
+    assert len(of_kind(large, PciKind.VF)) == 4096
+    assert large.memory_kib == 4 * 1024 * GIB_IN_KIB == sum(c.memory_kib for c in large.cells)
+
+
+def test_siblings_are_numbered_as_linux_does() -> None:
+    host = simulated("cpus=16,cells=2,threads=2")
+    assert [cpu.siblings for cpu in host.cpus[:3]] == [(0, 8), (1, 9), (2, 10)]
+    assert [cell.cpus for cell in host.cells] == [
+        (0, 1, 2, 3, 8, 9, 10, 11),
+        (4, 5, 6, 7, 12, 13, 14, 15),
+    ]
+
+
+def test_siblings_share_core_cell_and_l3(large: Host) -> None:
+    for cpu in large.cpus:
+        for sibling in cpu.siblings:
+            other = large.cpus[sibling]
+            places = {(one.socket, one.die, one.core, one.cell, one.l3) for one in (cpu, other)}
+            assert len(places) == 1
+            assert other.siblings == cpu.siblings
+
+
+def test_cores_are_told_apart_by_socket_die_and_core(large: Host) -> None:
+    cores = Counter((cpu.socket, cpu.die, cpu.core) for cpu in large.cpus)
+    assert set(cores.values()) == {2}
+    assert len(cores) == 512
+
+
+def test_a_cell_is_in_one_socket_and_an_l3_in_one_cell(large: Host) -> None:
+    assert len({(cpu.cell, cpu.socket) for cpu in large.cpus}) == 32
+    groups = {(cpu.l3, cpu.cell) for cpu in large.cpus}
+    assert len(groups) == len({l3 for l3, _ in groups}) == 64
+    assert all(
+        cpu.l3 == min(c.id for c in large.cpus if c.l3 == cpu.l3) for cpu in large.cpus[::97]
+    )
+
+
+def test_cpus_that_do_not_divide_evenly_are_spread() -> None:
+    host = simulated("cpus=10,cells=4,threads=1")
+    assert [len(cell.cpus) for cell in host.cells] == [3, 3, 2, 2]
+
+
+def test_a_host_may_have_cells_without_cpus() -> None:
+    host = simulated("cpus=1,cells=2")
+    assert [cell.cpus for cell in host.cells] == [(0,), ()]
+
+
+def test_distances_grow_with_the_way() -> None:
+    cells = simulated("cpus=64,cells=16,sockets=8").cells
+    assert [cells[0].distances[there] for there in (0, 1, 2, 7, 8, 15)] == [10, 12, 21, 21, 31, 31]
+    for one in cells:
+        assert all(other.distances[one.id] == one.distances[other.id] for other in cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "sockets"), [(1, 1), (2, 2), (4, 2), (6, 2), (7, 7), (8, 2), (16, 4), (32, 8)]
+)
+def test_sockets_have_at_most_four_cells_unless_asked(cells: int, sockets: int) -> None:
+    assert parse_spec(f"cells={cells}").sockets == sockets
+    assert parse_spec(f"cells={cells},sockets=1").sockets == 1
+
+
+def test_hugepages_are_spread_over_the_cells() -> None:
+    host = simulated("cpus=4,cells=2,memory=8GiB,pages_2m=5,pages_1g=2")
+    assert [(p.size_kib, p.total, p.free) for p in host.pages] == [
+        (2048, 5, 5),
+        (GIB_IN_KIB, 2, 2),
+    ]
+    assert [[p.total for p in cell.pages] for cell in host.cells] == [[3, 1], [2, 1]]
+    assert take_inventory(host).memory_mib.total == 8192 - 10 - 2048
+
+
+def test_addresses_are_unique_and_ascend(large: Host) -> None:
+    addresses = [function.address for function in large.functions]
+    assert addresses == sorted(set(addresses))
+
+
+def test_each_vf_lies_where_sriov_puts_it(large: Host) -> None:
+    """Routing id of VF n = that of the PF + offset 8 + n, carried over into further buses."""
+    for pf in of_kind(large, PciKind.PF)[::13]:
+        vfs = [one for one in large.functions if one.parent == pf.address]
+        assert [routing_id(vf) - routing_id(pf) for vf in vfs] == list(range(8, 72))
+        assert {vf.cell for vf in vfs} == {pf.cell}
+        assert (pf.num_vfs, pf.total_vfs) == (64, 128)
+
+
+def routing_id(function: PciFunction) -> int:
+    domain, bus, rest = function.address.split(":")
+    slot, number = rest.split(".")
+    return int(domain, 16) << 16 | int(bus, 16) << 8 | int(slot, 16) << 3 | int(number)
+
+
+def test_pfs_are_spread_over_the_cells(large: Host) -> None:
+    counts = Counter(pf.cell for pf in of_kind(large, PciKind.PF))
+    assert counts == dict.fromkeys(range(32), 2)
+    few = simulated("cells=4,pfs=2")
+    assert [pf.cell for pf in of_kind(few, PciKind.PF)] == [0, 2]
+
+
+def test_every_function_has_an_iommu_group_of_its_own(large: Host) -> None:
+    groups = [function.iommu_group for function in large.functions]
+    assert groups == list(range(len(groups)))
+
+
+def test_many_vfs_reach_into_further_buses_and_many_pfs_into_further_domains() -> None:
+    host = simulated("pfs=200,vfs=300")
+    vfs = of_kind(host, PciKind.VF)
+    assert len({vf.address for vf in vfs}) == 60_000
+    assert len({function.address.split(":")[0] for function in host.functions}) == 2
+    names = [name for pf in of_kind(host, PciKind.PF) for name in pf.netdevs]
+    assert len(set(names)) == 200
+    assert max(map(len, names)) <= 15
+
+
+def test_the_host_needs_its_disk_and_its_network_card(large: Host) -> None:
+    everything = Config(devices=(DeviceSpec(),))
+    used = [one for one in large.functions if one.used_by_host]
+    assert [one.used_by_host for one in used] == [
+        "mounted at / (nvme0n1)",
+        "default route via enp2s0f0",
+    ]
+    assert all("in use by host" in str(why_not_claimable(one, everything)) for one in used)
+    assert len(take_inventory(large, everything).devices) == 64 + 4096
+
+
+def test_another_seed_gives_other_ids_and_serials() -> None:
+    one, other = simulated("pfs=1,seed=1"), simulated("pfs=1,seed=2")
+    assert one.machine_id != other.machine_id
+    assert one.boot_id != other.boot_id
+    assert one.functions[-1].serial != other.functions[-1].serial
+    assert simulated("name=rack-7").hostname == "rack-7"
+
+
+def test_a_file_has_the_same_keys(tmp_path: Path) -> None:
+    file = tmp_path / "host.toml"
+    file.write_text('cpus = 8\ncells = 2\nmemory = "3GiB"\ndisk = "5GiB"\nname = "f"\n')
+    assert simulated(str(file)) == simulated("cpus=8,cells=2,memory=3GiB,disk=5GiB,name=f")
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("", "is no spec; write one such as"),
+        ("large", "is no spec; write one such as"),
+        ("cpus=4,cells", "has a part 'cells' without `=`"),
+        ("cpu=3", "'cpu' unknown key; did you mean `cpus`"),
+        ("colour=red", "allowed are cells, cpus"),
+        ("cpus=4,cpus=8", "has the key `cpus` twice"),
+        ("cpus=0", "cpus '0' should be a whole number from 1 to 65536"),
+        ("cpus=-4", "from 1 to 65536"),
+        ("cpus=65537", "from 1 to 65536"),
+        ("cpus=1e3", "from 1 to 65536"),
+        ("cpus=", "from 1 to 65536"),
+        ("cpus=" + "9" * 5000, "from 1 to 65536"),
+        ("cpus=3,threads=2", "divide the 3 CPUs into whole cores"),
+        ("cells=4,sockets=3", "divide the 4 cells evenly"),
+        ("vfs=3", "give pfs=1 or more"),
+        ("pfs=4096,vfs=1024", "at most 65536"),
+        ("memory=8GB", "did you mean 8GiB"),
+        ("memory=1GiB,pages_1g=2", "less than the 2048 MiB"),
+        ("disk=100", "has no unit"),
+        ("name=A B", "host name"),
+    ],
+)
+def test_a_wrong_spec_is_refused_with_what_would_do(spec: str, words: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        simulated(spec)
+    assert words in caught.value.message
+    assert caught.value.details["errors"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cpus = true", "should be a number or text"),
+        ("cpus = [4]", "should be a number or text"),
+        ("cpus =\n", "line 1"),
+        ("[host]\ncpus = 4", "should be a number or text"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "host.toml"
+    file.write_text(text)
+    with pytest.raises(BadRequest) as caught:
+        simulated(str(file))
+    assert words in caught.value.message
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(BadConfig, match=r"/nowhere/host.toml cannot be read"):
+        simulated("/nowhere/host.toml")
+
+
+@given(
+    cells=st.integers(1, 12),
+    cores=st.integers(1, 40),
+    threads=st.sampled_from([1, 2, 4]),
+    pfs=st.integers(0, 9),
+    vfs=st.integers(0, 9),
+)
+@settings(max_examples=50, deadline=None)
+def test_any_size_is_a_whole_host(cells: int, cores: int, threads: int, pfs: int, vfs: int) -> None:
+    words = f"cpus={cores * threads},cells={cells},threads={threads},pfs={pfs}"
+    host = simulated(words + (f",vfs={vfs}" if pfs else ""))
+    assert sorted(cpu for cell in host.cells for cpu in cell.cpus) == [c.id for c in host.cpus]
+    assert all(cpu.id in host.cells[cpu.cell or 0].cpus for cpu in host.cpus)
+    assert all(len(cpu.siblings) == threads for cpu in host.cpus)
+    addresses = {function.address for function in host.functions}
+    assert len(addresses) == len(host.functions)
+    assert all(one.parent in addresses for one in host.functions if one.kind is PciKind.VF)
+    assert Host.model_validate(host.model_dump()) == host
