@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -54,10 +54,12 @@ class Site:
         finally:
             await store.close()
 
-    def rival(self) -> AbstractAsyncContextManager[Store]:
+    @asynccontextmanager
+    async def rival(self) -> AsyncIterator[Store]:
         """A second owner, as when somebody removed the lock of the first."""
-        (self._directory / LOCK_NAME).unlink()
-        return self.opened()
+        await anyio.Path(self._directory / LOCK_NAME).unlink()
+        async with self.opened() as store:
+            yield store
 
 
 @pytest.fixture(params=["sqlite"])
@@ -166,8 +168,9 @@ def test_lists_are_the_latest_forms_that_match_in_pages(
     instance_uuid: UUID | None,
     limit: int,
 ) -> None:
+    site = Site("sqlite", tmp_path_factory.mktemp("history"))
+
     async def check() -> None:
-        site = Site("sqlite", tmp_path_factory.mktemp("history"))
         async with site.opened() as store:
             for forms in history:
                 await store.apply(change_set(*forms))

@@ -52,8 +52,9 @@ class SqliteStore:
         opening = Opening(self._node, boot_id, self._now_us())
         with CancelScope(shield=True):
             possession = await anyio.to_thread.run_sync(self._take_possession, opening)
+            engine = await anyio.to_thread.run_sync(reader_engine, self._path)
+        self._reader = Reader(engine, self._path, self._node)
         self._writer = Writer(possession.transactions, self._now_us)
-        self._reader = Reader(reader_engine(self._path), self._path, self._node)
         return _opened(possession)
 
     async def close(self) -> None:  # noqa: D102
@@ -66,7 +67,7 @@ class SqliteStore:
             if writer is not None:
                 await anyio.to_thread.run_sync(writer.stop)
             if ownership is not None:
-                ownership.release()
+                await anyio.to_thread.run_sync(ownership.release)
 
     async def apply(self, change_set: ChangeSet) -> Commit:  # noqa: D102
         writer = self._require_open(self._writer)

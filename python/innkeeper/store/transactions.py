@@ -29,7 +29,7 @@ T = TypeVar("T")
 Work = Callable[[Connection, Position], tuple[Position, T]]
 """Statements of one transaction: from where the ledger stands to where it will, and an answer."""
 
-SETTLE_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
+SETTLE_PAUSES: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds before each attempt to learn how a COMMIT ended, until its callers are told `unknown`."""
 
 _LEDGER = select(ledgers.c.epoch, ledgers.c.generation, ledgers.c.sequence).where(
