@@ -16,6 +16,8 @@ NETDEVS = "sys/class/net"
 
 ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 
+_ON_PATH = re.compile(rf"(?<![^/]){ADDRESS.pattern}(?![^/])")
+
 #: More VFs than a PF can have: the kernel prints some errors as huge unsigned numbers.
 _MOST_VFS = 65_535
 
@@ -36,7 +38,7 @@ class Found:
 
 def functions_on(path: str) -> list[str]:
     """Addresses of the functions that a device path goes through, the nearest to the CPU first."""
-    return [part for part in path.split("/") if ADDRESS.fullmatch(part)]
+    return _ON_PATH.findall(path)
 
 
 class FunctionReader:

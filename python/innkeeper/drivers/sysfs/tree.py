@@ -23,6 +23,9 @@ ATTRIBUTE_LIMIT = 64 * 1024
 #: Bytes that one table of /proc may have, such as mountinfo.
 TABLE_LIMIT = 4 * 1024 * 1024
 
+#: The kernel hands out an attribute of /sys in pieces of one page.
+_PIECE = 4096
+
 #: As many links as the kernel itself follows in one path.
 MOST_LINKS = 40
 
@@ -46,11 +49,18 @@ def read_regular(directory: int, name: str, limit: int) -> bytes:
     Raises:
         OSError: it is missing, unreadable, no regular file, or larger than `limit`.
     """
-    descriptor = open_regular(directory, name)
+    size = _size_of_regular(directory, name)
+    descriptor = os.open(name, _OPEN_FILE, dir_fd=directory)
     try:
-        return _read_up_to(descriptor, limit)
+        data = os.read(descriptor, limit + 1)
+        # Where a size is stated, as in /sys, a short piece is the last one; in /proc it is not.
+        if len(data) >= _PIECE or not size:
+            data += _rest(descriptor, limit + 1 - len(data))
     finally:
         os.close(descriptor)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+    return data
 
 
 def open_regular(directory: int, name: str) -> int:
@@ -59,24 +69,25 @@ def open_regular(directory: int, name: str) -> int:
     Raises:
         OSError: it is missing, unreadable or no regular file.
     """
-    mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
-    if not stat.S_ISREG(mode):
-        kind = _KINDS.get(stat.S_IFMT(mode), "a link")
-        raise OSError(errno.ELOOP if stat.S_ISLNK(mode) else errno.EINVAL, f"{kind}, not a file")
+    _size_of_regular(directory, name)
     return os.open(name, _OPEN_FILE, dir_fd=directory)
 
 
-def _read_up_to(descriptor: int, limit: int) -> bytes:
-    data = os.read(descriptor, limit + 1)
-    while data and len(data) <= limit:
-        # /proc and large attributes come in pieces: only an empty answer is the end.
-        more = os.read(descriptor, limit + 1 - len(data))
-        if not more:
-            return data
-        data += more
-    if data:
-        raise OSError(errno.EFBIG, f"larger than {limit} bytes")
-    return data
+def _size_of_regular(directory: int, name: str) -> int:
+    status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if stat.S_ISREG(status.st_mode):
+        return status.st_size
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a link")
+    code = errno.ELOOP if stat.S_ISLNK(status.st_mode) else errno.EINVAL
+    raise OSError(code, f"{kind}, not a file")
+
+
+def _rest(descriptor: int, most: int) -> bytes:
+    pieces = []
+    while most > 0 and (piece := os.read(descriptor, most)):
+        pieces.append(piece)
+        most -= len(piece)
+    return b"".join(pieces)
 
 
 class Tree:
