@@ -11,6 +11,7 @@ from innkeeper.drivers.capture import open_capture
 from innkeeper.drivers.capture.driver import has_manifest
 from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.drivers.sysfs import SysfsDriver
+from innkeeper.drivers.sysfs.place import find_root
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Host
 
@@ -34,11 +35,15 @@ def driver_for(
             problem = "a host is either read from --root or made by --simulate, not both"
             raise BadRequest(problem, errors=[{"path": "simulate", "message": problem}])
         yield SimulatedDriver(simulate)
-    elif root is None or (Path(root).is_dir() and not has_manifest(Path(root))):
+    elif root is None or _is_plain_tree(root):
         yield SysfsDriver(root or "/", disk_path)
     else:
         with open_capture(Path(root)) as driver:
             yield driver
+
+
+def _is_plain_tree(root: str) -> bool:
+    return Path(root).is_dir() and not has_manifest(Path(find_root(root)))
 
 
 def discover(root: str = "/", *, disk_path: str | None = None) -> Host:

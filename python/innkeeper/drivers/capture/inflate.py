@@ -60,6 +60,11 @@ class Bounded:
         self._left -= len(data)
         return data
 
+    def drain(self) -> None:
+        """Read what is left, so that the checksum at the end is compared."""
+        while self.read(min(_PIECE, self._left)):
+            pass
+
 
 class _Xz(io.RawIOBase):
     """xz with a bound on memory, which `lzma.LZMAFile` does not have; streams may follow each other."""

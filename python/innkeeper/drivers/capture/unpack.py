@@ -7,6 +7,7 @@ import os
 import tarfile
 import zlib
 from pathlib import Path
+from typing import IO, cast
 
 from innkeeper.drivers.capture.inflate import UNPACKED_LIMIT, TooLarge, inflate
 from innkeeper.drivers.capture.manifest import MANIFEST
@@ -23,8 +24,8 @@ _DAMAGED = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError)
 def unpack(archive: Path, folder: Path) -> None:
     """Put files, folders and links of a tar archive under a folder that is empty.
 
-    Of the files only those are taken that discovery reads. Links are made last, so that nothing is ever written through one. Devices, FIFOs and hard links
-    are passed over: no capture needs them.
+    Of the files only those are taken that discovery reads. Links are made last, so that nothing is
+    ever written through one. Devices, FIFOs and hard links are passed over: no capture needs them.
 
     Raises:
         HostUnreadable: it is no archive, damaged, too large, or wants to write outside the folder.
@@ -32,15 +33,12 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         # Without O_NONBLOCK a FIFO would be waited for.
         descriptor = os.open(archive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with (
-            os.fdopen(descriptor, "rb") as file,
-            tarfile.open(
-                fileobj=inflate(file),
-                mode="r|",
-                format=tarfile.GNU_FORMAT,  # type: ignore[call-overload]
-            ) as tar,
-        ):
-            _Unpacking(archive, folder, tar).run()
+        with os.fdopen(descriptor, "rb") as file:
+            content = inflate(file)
+            # Of a stream nothing but `read` is used.
+            with tarfile.open(fileobj=cast("IO[bytes]", content), mode="r|") as tar:
+                _Unpacking(archive, folder, tar).run()
+            content.drain()
     except TooLarge as error:
         problem = f"has more than {UNPACKED_LIMIT} bytes when unpacked"
         raise _refusal(archive, problem) from error
@@ -49,7 +47,7 @@ def unpack(archive: Path, folder: Path) -> None:
         raise _refusal(archive, problem) from error
     except OSError as error:
         # bz2 and gzip say by it that the data are wrong.
-        raise _refusal(archive, f"cannot be read: {error.strerror or error}") from error
+        raise _refusal(archive, f"cannot be unpacked: {error.strerror or error}") from error
 
 
 class _Unpacking:
