@@ -10,6 +10,22 @@ from typing import Protocol, final, type_check_only
 from innkeeper.objects import Inventory, Request
 
 __version__: str
+__all__ = [
+    "Amounts",
+    "Difference",
+    "Filtered",
+    "Ledger",
+    "Misfit",
+    "Nearest",
+    "PlacedDevice",
+    "Placement",
+    "Pool",
+    "Snapshot",
+    "Usage",
+    "__version__",
+    "error_codes",
+    "misfit_codes",
+]
 
 @type_check_only
 class _PlacedDevice(Protocol):
@@ -21,6 +37,8 @@ class _PlacedDevice(Protocol):
     def product_id(self) -> str: ...
     @property
     def cell(self) -> int | None: ...
+    @property
+    def parent(self) -> str | None: ...
 
 @type_check_only
 class _Placement(Protocol):
@@ -51,6 +69,8 @@ class PlacedDevice:
     vendor_id: str
     product_id: str
     cell: int | None
+    parent: str | None
+    """The PF of a VF; it stays barred while this is held, even when the VF is no longer offered."""
 
 @final
 class Placement:

@@ -45,6 +45,8 @@ class PlacedDevice(VersionedObject):
     vendor_id: PciId
     product_id: PciId
     cell: int | None = None
+    parent: PciAddress | None = None
+    """The PF of a VF; it stays barred while this is held, even when the VF is no longer offered."""
 
 
 class Placement(VersionedObject):

@@ -1,0 +1,76 @@
+//! What may be handed out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::amounts::{Quantity, Resource};
+use crate::cpuset::CpuList;
+use crate::ids::CounterName;
+use crate::pci::{BadDevices, Catalogue, Device};
+
+/// What of a host may be handed out; always has vCPUs, memory and disk, if only zero of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    quantities: BTreeMap<Resource, Quantity>,
+    shared_cpus: CpuList,
+    catalogue: Arc<Catalogue>,
+}
+
+/// An inventory that contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the inventory contradicts itself: {0}")]
+pub struct BadInventory(String);
+
+impl Inventory {
+    /// An inventory without counters and devices.
+    pub fn new(vcpus: Quantity, memory_mib: Quantity, disk_mib: Quantity) -> Self {
+        let quantities = [
+            (Resource::Vcpus, vcpus),
+            (Resource::MemoryMib, memory_mib),
+            (Resource::DiskMib, disk_mib),
+        ];
+        Self {
+            quantities: quantities.into(),
+            shared_cpus: CpuList::default(),
+            catalogue: Arc::default(),
+        }
+    }
+
+    /// The same inventory with a counter.
+    #[must_use]
+    pub fn with_counter(mut self, name: CounterName, quantity: Quantity) -> Self {
+        self.quantities.insert(Resource::Counter(name), quantity);
+        self
+    }
+
+    /// The same inventory with other CPUs for instances to float over.
+    #[must_use]
+    pub fn with_shared_cpus(self, shared_cpus: CpuList) -> Self {
+        Self { shared_cpus, ..self }
+    }
+
+    /// The same inventory with other devices; their order means nothing.
+    ///
+    /// Fails when an address is listed twice, or when the parent of a VF has a parent itself.
+    pub fn with_devices(self, devices: Vec<Device>) -> Result<Self, BadInventory> {
+        let refused = |error: BadDevices| BadInventory(error.to_string());
+        let catalogue = Catalogue::new(devices).map_err(refused)?;
+        Ok(Self { catalogue: Arc::new(catalogue), ..self })
+    }
+
+    pub(crate) fn quantity(&self, resource: &Resource) -> Option<&Quantity> {
+        self.quantities.get(resource)
+    }
+
+    pub(crate) fn quantities(&self) -> &BTreeMap<Resource, Quantity> {
+        &self.quantities
+    }
+
+    pub(crate) fn shared_cpus(&self) -> &CpuList {
+        &self.shared_cpus
+    }
+
+    pub(crate) fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+}

@@ -1,0 +1,192 @@
+//! The book of claims of one host.
+
+use std::sync::Arc;
+
+use crate::audit::Snapshot;
+use crate::book::Book;
+use crate::fit::{self, MAX_COUNT_STEPS, Room, Steps};
+use crate::ids::ClaimId;
+use crate::inventory::Inventory;
+use crate::misfit::{NoFit, Refusal, Undecided};
+use crate::pci::Pool;
+use crate::placement::Placement;
+use crate::request::Request;
+use crate::usage::Usage;
+
+/// Who holds what of a host. Every method is all or nothing.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    inventory: Arc<Inventory>,
+    /// The book before the first claim.
+    vacant: Arc<Book>,
+    book: Arc<Book>,
+    generation: u64,
+    steps: u64,
+}
+
+/// The claim id is booked already.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("claim {claim} is booked already; unbook it first or use another claim id")]
+pub struct ClaimConflict {
+    /// Which.
+    pub claim: ClaimId,
+}
+
+/// Why a claim was not booked; nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BookError {
+    /// It does not fit.
+    #[error(transparent)]
+    NoFit(Box<NoFit>),
+    /// It is not known whether it fits.
+    #[error(transparent)]
+    Undecided(Undecided),
+    /// The claim id is booked already.
+    #[error(transparent)]
+    ClaimConflict(#[from] ClaimConflict),
+}
+
+impl From<Refusal> for BookError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoFit(reasons) => Self::NoFit(reasons),
+            Refusal::Undecided(spent) => Self::Undecided(spent),
+        }
+    }
+}
+
+impl Ledger {
+    /// An empty ledger of a host.
+    pub fn new(inventory: Inventory) -> Self {
+        let vacant = Arc::new(Book::vacant(&inventory));
+        let book = Arc::clone(&vacant);
+        Self { inventory: Arc::new(inventory), vacant, book, generation: 0, steps: 0 }
+    }
+
+    /// Counts the changes of this ledger.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Search steps that the last decision took.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Hold what the request asks for, or change nothing.
+    pub fn book(&mut self, claim: ClaimId, request: &Request) -> Result<Arc<Placement>, BookError> {
+        require_free(&self.book, &claim)?;
+        let placement = Arc::new(self.fit(request)?);
+        self.change().add(claim, Arc::clone(&placement));
+        Ok(placement)
+    }
+
+    /// Give back what a claim holds; false when it holds nothing.
+    pub fn unbook(&mut self, claim: &ClaimId) -> bool {
+        self.book.bookings().contains_key(claim) && self.change().remove(claim)
+    }
+
+    /// Take over stored bookings as they are, whether or not they fit; an audit names what does not.
+    ///
+    /// Fails when a claim is booked already or twice in the list; then nothing is restored.
+    pub fn restore(&mut self, bookings: Vec<(ClaimId, Placement)>) -> Result<(), ClaimConflict> {
+        if bookings.is_empty() {
+            return Ok(());
+        }
+        let mut restored = Book::clone(&self.book);
+        for (claim, placement) in bookings {
+            require_free(&restored, &claim)?;
+            restored.add(claim, Arc::new(placement));
+        }
+        self.replace(restored);
+        Ok(())
+    }
+
+    /// What a claim holds.
+    pub fn placement(&self, claim: &ClaimId) -> Option<&Arc<Placement>> {
+        self.book.bookings().get(claim)
+    }
+
+    /// Every booked claim, sorted.
+    pub fn claims(&self) -> impl Iterator<Item = &ClaimId> {
+        self.book.bookings().keys()
+    }
+
+    /// The dry run of [`Self::book`]: the same answer, no change.
+    pub fn fit(&mut self, request: &Request) -> Result<Placement, Refusal> {
+        let mut steps = Steps::default();
+        let answer = fit::fit(self.room(), request, &mut steps);
+        self.steps = steps.taken();
+        answer
+    }
+
+    /// Whether it would fit if nothing were booked.
+    pub fn could_fit(&mut self, request: &Request) -> Result<bool, Undecided> {
+        let mut steps = Steps::default();
+        let room = Room { inventory: &self.inventory, book: &self.vacant };
+        let answer = fit::fit(room, request, &mut steps);
+        self.steps = steps.taken();
+        match answer {
+            Ok(_) => Ok(true),
+            Err(Refusal::NoFit(_)) => Ok(false),
+            Err(Refusal::Undecided(spent)) => Err(spent),
+        }
+    }
+
+    /// How many such requests would fit one after another, at most `limit`.
+    pub fn count(&mut self, request: &Request, limit: u64) -> Result<u64, Undecided> {
+        let mut steps = Steps::within(MAX_COUNT_STEPS);
+        let answer = fit::count(self.room(), request, limit, &mut steps);
+        self.steps = steps.taken();
+        answer
+    }
+
+    /// Take the host's new inventory; bookings stay. False when nothing changed.
+    pub fn observe(&mut self, inventory: Inventory) -> bool {
+        if inventory == *self.inventory {
+            return false;
+        }
+        let vacant = Book::vacant(&inventory);
+        self.replace(self.book.rebooked_on(&vacant));
+        self.vacant = Arc::new(vacant);
+        self.inventory = Arc::new(inventory);
+        true
+    }
+
+    /// The sums over all bookings, beside what the host offers.
+    pub fn usage(&self) -> Usage {
+        self.snapshot().usage()
+    }
+
+    /// Devices by pool, sorted.
+    pub fn pools(&self) -> Vec<Pool> {
+        self.snapshot().pools()
+    }
+
+    /// The ledger as it is now, for as long as it is wanted.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(Arc::clone(&self.inventory), Arc::clone(&self.book), self.generation)
+    }
+
+    fn room(&self) -> Room<'_> {
+        Room { inventory: &self.inventory, book: &self.book }
+    }
+
+    fn replace(&mut self, book: Book) {
+        self.generation = self.generation.saturating_add(1);
+        self.book = Arc::new(book);
+    }
+
+    /// The book, to be changed once; a snapshot that still shows it keeps its own copy.
+    fn change(&mut self) -> &mut Book {
+        self.generation = self.generation.saturating_add(1);
+        Arc::make_mut(&mut self.book)
+    }
+}
+
+fn require_free(book: &Book, claim: &ClaimId) -> Result<(), ClaimConflict> {
+    if book.bookings().contains_key(claim) {
+        return Err(ClaimConflict { claim: claim.clone() });
+    }
+    Ok(())
+}

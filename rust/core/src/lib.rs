@@ -1,0 +1,32 @@
+//! What fits on a host, who holds it, and why not.
+//!
+//! Pure and deterministic: no I/O, no clock, no hash order. A [`Ledger`] takes an [`Inventory`] and books
+//! [`Request`]s; the answer is a [`Placement`] or every reason against it ([`NoFit`]). Decisions that
+//! need a search count their steps and end as [`Undecided`] at a stated bound, never as a misfit.
+
+mod amounts;
+mod audit;
+mod book;
+mod cpuset;
+mod fit;
+mod ids;
+mod inventory;
+mod ledger;
+mod misfit;
+mod pci;
+mod placement;
+mod request;
+mod usage;
+
+pub use amounts::{Amounts, MAX_AMOUNT, Quantity, Ratio, Resource};
+pub use audit::{Difference, Snapshot, TotalsBroken};
+pub use cpuset::{CpuList, CpuListError};
+pub use fit::MAX_STEPS;
+pub use ids::{ClaimId, CounterName};
+pub use inventory::{BadInventory, Inventory};
+pub use ledger::{BookError, ClaimConflict, Ledger};
+pub use misfit::{Filtered, Misfit, MisfitCode, Nearest, NoFit, Refusal, Undecided};
+pub use pci::{Device, Kind, PciAddress, PciError, Pool, Product};
+pub use placement::{PlacedDevice, Placement};
+pub use request::Request;
+pub use usage::{Account, Usage};

@@ -1,0 +1,210 @@
+//! Which devices are held and which are free, kept up to date by each booking.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::ids::ClaimId;
+use crate::pci::address::PciAddress;
+use crate::pci::catalogue::{Catalogue, Entry, Slot};
+use crate::pci::device::{Kind, Product};
+use crate::placement::{PlacedDevice, Placement};
+
+/// Devices alike in product, cell and kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What they are.
+    pub product: Product,
+    /// Plain, PF or VF.
+    pub kind: Kind,
+    /// The host cell they hang on, when the host says.
+    pub cell: Option<i64>,
+    /// All of them.
+    pub total: u64,
+    /// Those that are booked.
+    pub used: u64,
+    /// Those that could be booked now, one at a time: neither booked nor barred by their PF or VFs.
+    pub free: u64,
+}
+
+/// A device is free when nobody holds it, nor its parent, nor any of its VFs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Index {
+    catalogue: Arc<Catalogue>,
+    holders: BTreeMap<PciAddress, BTreeSet<ClaimId>>,
+    /// How often VFs of a PF are held; keyed by the PF, whether or not it is in the catalogue.
+    held_vfs: BTreeMap<PciAddress, u64>,
+    /// By pool.
+    free: Vec<BTreeSet<Slot>>,
+    /// By pool; a device that two claims hold counts once.
+    held: Vec<u64>,
+}
+
+impl Index {
+    pub(crate) fn new(catalogue: Arc<Catalogue>) -> Self {
+        let mut free = vec![BTreeSet::new(); catalogue.pools().len()];
+        for (slot, entry) in catalogue.entries().iter().enumerate() {
+            if let Some(pool) = free.get_mut(entry.pool) {
+                pool.insert(slot);
+            }
+        }
+        let held = vec![0; free.len()];
+        Self { catalogue, free, held, ..Self::default() }
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Devices that could be booked now, one at a time, by ascending address within each pool.
+    pub(crate) fn free_pools(&self, product: Product) -> impl Iterator<Item = &BTreeSet<Slot>> {
+        let pools = self.catalogue.offer(product).map(|offer| offer.pools.as_slice());
+        pools.unwrap_or_default().iter().filter_map(|pool| self.free.get(*pool))
+    }
+
+    pub(crate) fn free_count(&self, product: Product) -> u64 {
+        self.free_pools(product).map(count).fold(0, u64::saturating_add)
+    }
+
+    /// Free PFs of a product that have VFs; all of these VFs are free too.
+    pub(crate) fn free_parents(&self, product: Product) -> impl Iterator<Item = Slot> {
+        let parents = self.catalogue.offer(product).map(|offer| offer.parents.as_slice());
+        parents.unwrap_or_default().iter().copied().filter(|slot| self.is_free(*slot))
+    }
+
+    pub(crate) fn is_free(&self, slot: Slot) -> bool {
+        let pool = self.catalogue.entry(slot).and_then(|entry| self.free.get(entry.pool));
+        pool.is_some_and(|pool| pool.contains(&slot))
+    }
+
+    /// Everybody who holds something, by address.
+    pub(crate) fn holders(&self) -> &BTreeMap<PciAddress, BTreeSet<ClaimId>> {
+        &self.holders
+    }
+
+    /// How many devices of a product are held, each counted once.
+    pub(crate) fn held_count(&self, product: Product) -> u64 {
+        let pools = self.catalogue.offer(product).map(|offer| offer.pools.as_slice());
+        let held = pools.unwrap_or_default().iter().filter_map(|pool| self.held.get(*pool));
+        held.copied().fold(0, u64::saturating_add)
+    }
+
+    pub(crate) fn pools(&self) -> impl Iterator<Item = Pool> {
+        let counts = self.held.iter().zip(self.free.iter().map(count));
+        self.catalogue.pools().iter().zip(counts).map(|((key, total), (used, free))| Pool {
+            product: key.product,
+            kind: key.kind,
+            cell: key.cell,
+            total: *total,
+            used: *used,
+            free,
+        })
+    }
+
+    pub(crate) fn hold(&mut self, claim: &ClaimId, placement: &Placement) {
+        for (address, placed) in &placement.devices {
+            self.add_holder(*address, claim);
+            for parent in self.parents_of(*address, placed) {
+                let held = self.held_vfs.entry(parent).or_default();
+                *held = held.saturating_add(1);
+                self.refresh(parent);
+            }
+            self.refresh_family(*address);
+        }
+    }
+
+    pub(crate) fn let_go(&mut self, claim: &ClaimId, placement: &Placement) {
+        for (address, placed) in &placement.devices {
+            self.drop_holder(*address, claim);
+            for parent in self.parents_of(*address, placed) {
+                self.drop_held_vf(parent);
+                self.refresh(parent);
+            }
+            self.refresh_family(*address);
+        }
+    }
+
+    fn add_holder(&mut self, address: PciAddress, claim: &ClaimId) {
+        let claims = self.holders.entry(address).or_default();
+        let first = claims.is_empty();
+        claims.insert(claim.clone());
+        if first && let Some(held) = self.held_beside(address) {
+            *held = held.saturating_add(1);
+        }
+    }
+
+    fn drop_holder(&mut self, address: PciAddress, claim: &ClaimId) {
+        let Some(claims) = self.holders.get_mut(&address) else { return };
+        claims.remove(claim);
+        if claims.is_empty() {
+            self.holders.remove(&address);
+            if let Some(held) = self.held_beside(address) {
+                *held = held.saturating_sub(1);
+            }
+        }
+    }
+
+    fn held_beside(&mut self, address: PciAddress) -> Option<&mut u64> {
+        let entry = self.catalogue.entry(self.catalogue.find(address)?)?;
+        self.held.get_mut(entry.pool)
+    }
+
+    fn drop_held_vf(&mut self, parent: PciAddress) {
+        let Some(held) = self.held_vfs.get_mut(&parent) else { return };
+        *held = held.saturating_sub(1);
+        if *held == 0 {
+            self.held_vfs.remove(&parent);
+        }
+    }
+
+    /// The PF that the host names now, and the one that the booking names, if another.
+    pub(crate) fn parents_of(
+        &self,
+        address: PciAddress,
+        placed: &PlacedDevice,
+    ) -> impl Iterator<Item = PciAddress> + use<> {
+        let slot = self.catalogue.find(address);
+        let known = slot.and_then(|slot| self.catalogue.device(slot)).and_then(|it| it.parent);
+        let booked = placed.parent.filter(|parent| known != Some(*parent));
+        known.into_iter().chain(booked)
+    }
+
+    fn refresh_family(&mut self, address: PciAddress) {
+        self.refresh(address);
+        let catalogue = Arc::clone(&self.catalogue);
+        if let Some(family) = catalogue.family(address) {
+            for slot in &family.vfs {
+                self.refresh_slot(&catalogue, *slot);
+            }
+        }
+    }
+
+    fn refresh(&mut self, address: PciAddress) {
+        let catalogue = Arc::clone(&self.catalogue);
+        if let Some(slot) = catalogue.find(address) {
+            self.refresh_slot(&catalogue, slot);
+        }
+    }
+
+    fn refresh_slot(&mut self, catalogue: &Catalogue, slot: Slot) {
+        let Some(entry) = catalogue.entry(slot) else { return };
+        let barred = self.is_barred(entry);
+        if let Some(pool) = self.free.get_mut(entry.pool) {
+            if barred {
+                pool.remove(&slot);
+            } else {
+                pool.insert(slot);
+            }
+        }
+    }
+
+    fn is_barred(&self, entry: &Entry) -> bool {
+        let address = entry.device.address;
+        self.holders.contains_key(&address)
+            || self.held_vfs.contains_key(&address)
+            || entry.device.parent.is_some_and(|parent| self.holders.contains_key(&parent))
+    }
+}
+
+fn count(slots: &BTreeSet<Slot>) -> u64 {
+    u64::try_from(slots.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,48 @@
+//! The answer to a request.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::amounts::{Amounts, Resource};
+use crate::cpuset::CpuList;
+use crate::pci::{PciAddress, Product};
+
+/// What a claim holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// So much of each resource, zero left out.
+    pub amounts: Amounts,
+    /// CPUs that the instance may run on; empty when it has no vCPU.
+    pub cpus: CpuList,
+    /// Devices by address.
+    pub devices: BTreeMap<PciAddress, PlacedDevice>,
+}
+
+/// A device as it was when it was given out; its booking outlives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlacedDevice {
+    /// Vendor and product.
+    pub product: Product,
+    /// The host cell it hangs on, when the host says.
+    pub cell: Option<i64>,
+    /// The PF of a VF: barred while this is held, even when the VF is gone from the inventory.
+    pub parent: Option<PciAddress>,
+}
+
+impl Placement {
+    /// How much of a resource it holds.
+    pub fn amount(&self, resource: &Resource) -> u64 {
+        self.amounts.get(resource).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amounts = self.amounts.iter().map(|(resource, amount)| resource.words(*amount));
+        let cpus = (!self.cpus.is_empty()).then(|| format!("CPUs {}", self.cpus));
+        let devices = self.devices.iter().map(|(at, device)| format!("{} {at}", device.product));
+        let parts: Vec<String> = amounts.chain(cpus).chain(devices).collect();
+        out.write_str(if parts.is_empty() { "nothing" } else { "" })?;
+        out.write_str(&parts.join(", "))
+    }
+}

@@ -1,0 +1,300 @@
+//! Objects of `innkeeper.objects` into values of the core, and back into the frozen values of this module.
+
+use std::collections::BTreeMap;
+
+use inner::{MAX_AMOUNT, Product, Resource};
+use innkeeper_core as inner;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::errors::bad_request;
+use crate::values::{
+    Amounts, Difference, Filtered, Misfit, Nearest, PlacedDevice, Placement, Pool, Usage,
+};
+
+/// Every code that a misfit can carry, sorted.
+pub(crate) fn misfit_codes() -> Vec<&'static str> {
+    let mut codes = inner::MisfitCode::ALL.map(inner::MisfitCode::as_str);
+    codes.sort_unstable();
+    codes.into()
+}
+
+pub(crate) fn claim_id(text: &str) -> PyResult<inner::ClaimId> {
+    if text.is_empty() {
+        return Err(bad_request("a claim id is empty"));
+    }
+    Ok(text.into())
+}
+
+pub(crate) fn inventory(object: &Bound<'_, PyAny>) -> PyResult<inner::Inventory> {
+    let py = object.py();
+    let mut inventory = inner::Inventory::new(
+        quantity(&object.getattr(intern!(py, "vcpus"))?, "vcpus")?,
+        quantity(&object.getattr(intern!(py, "memory_mib"))?, "memory_mib")?,
+        quantity(&object.getattr(intern!(py, "disk_mib"))?, "disk_mib")?,
+    );
+    for (name, counter) in object.getattr(intern!(py, "counters"))?.cast::<PyDict>()? {
+        let name: String = name.extract()?;
+        inventory = inventory.with_counter(name.as_str().into(), quantity(&counter, &name)?);
+    }
+    let devices: PyResult<Vec<_>> =
+        object.getattr(intern!(py, "devices"))?.try_iter()?.map(|item| device(&item?)).collect();
+    inventory
+        .with_shared_cpus(cpus(&object.getattr(intern!(py, "shared_cpus"))?)?)
+        .with_devices(devices?)
+        .map_err(bad_request)
+}
+
+fn quantity(object: &Bound<'_, PyAny>, name: &str) -> PyResult<inner::Quantity> {
+    let py = object.py();
+    let total = amount(&object.getattr(intern!(py, "total"))?, name, 0)?;
+    let reserved = amount(&object.getattr(intern!(py, "reserved"))?, name, 0)?;
+    let ratio = ratio(object.getattr(intern!(py, "allocation_ratio"))?.extract()?, name)?;
+    Ok(inner::Quantity { total, reserved, ratio })
+}
+
+fn ratio(number: f64, name: &str) -> PyResult<inner::Ratio> {
+    let millionths = (number * 1e6).round();
+    let whole = (1.0..=1e12).contains(&millionths);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number up to 10^12 when it is used"
+    )]
+    let ratio = inner::Ratio::from_parts_per_million(millionths as u64);
+    ratio.filter(|_| whole).ok_or_else(|| {
+        bad_request(format!(
+            "the allocation ratio of {name} is {number}; it is between 0.000001 and 1,000,000"
+        ))
+    })
+}
+
+fn device(object: &Bound<'_, PyAny>) -> PyResult<inner::Device> {
+    let py = object.py();
+    Ok(inner::Device {
+        address: address(&object.getattr(intern!(py, "address"))?)?,
+        product: product(object)?,
+        kind: inner::Kind::parse(text(&object.getattr(intern!(py, "kind"))?)?)
+            .map_err(bad_request)?,
+        parent: optional_address(&object.getattr(intern!(py, "parent"))?)?,
+        cell: object.getattr(intern!(py, "cell"))?.extract()?,
+    })
+}
+
+pub(crate) fn request(object: &Bound<'_, PyAny>) -> PyResult<inner::Request> {
+    let py = object.py();
+    let mut request = inner::Request::default();
+    for (resource, name) in [
+        (Resource::Vcpus, intern!(py, "vcpus")),
+        (Resource::MemoryMib, intern!(py, "memory_mib")),
+        (Resource::DiskMib, intern!(py, "disk_mib")),
+    ] {
+        let asked = object.getattr(name)?;
+        if !asked.is_none() {
+            request = request.with_amount(resource, amount(&asked, text(name.as_any())?, 1)?);
+        }
+    }
+    for (name, asked) in object.getattr(intern!(py, "counters"))?.cast::<PyDict>()? {
+        let name = text(&name)?;
+        request = request.with_amount(Resource::Counter(name.into()), amount(&asked, name, 1)?);
+    }
+    for item in object.getattr(intern!(py, "devices"))?.try_iter()? {
+        let item = item?;
+        let count = amount(&item.getattr(intern!(py, "count"))?, "count of devices", 1)?;
+        request = request.with_devices(product(&item)?, count);
+    }
+    Ok(request)
+}
+
+/// Stored bookings, in their order.
+pub(crate) fn bookings(
+    items: &Bound<'_, PyAny>,
+) -> PyResult<Vec<(inner::ClaimId, inner::Placement)>> {
+    let booking = |item: PyResult<Bound<'_, PyAny>>| {
+        let (claim, placed): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
+        Ok((claim_id(text(&claim)?)?, placement(&placed)?))
+    };
+    items.try_iter()?.map(booking).collect()
+}
+
+fn placement(object: &Bound<'_, PyAny>) -> PyResult<inner::Placement> {
+    let py = object.py();
+    let mut amounts = inner::Amounts::new();
+    for (resource, name) in [
+        (Resource::Vcpus, intern!(py, "vcpus")),
+        (Resource::MemoryMib, intern!(py, "memory_mib")),
+        (Resource::DiskMib, intern!(py, "disk_mib")),
+    ] {
+        amounts.insert(resource, amount(&object.getattr(name)?, text(name.as_any())?, 0)?);
+    }
+    for (name, held) in object.getattr(intern!(py, "counters"))?.cast::<PyDict>()? {
+        let name = text(&name)?;
+        amounts.insert(Resource::Counter(name.into()), amount(&held, name, 0)?);
+    }
+    amounts.retain(|_, held| *held > 0);
+    let devices: PyResult<BTreeMap<_, _>> = object
+        .getattr(intern!(py, "devices"))?
+        .try_iter()?
+        .map(|item| placed_device(&item?))
+        .collect();
+    let cpus = cpus(&object.getattr(intern!(py, "cpus"))?)?;
+    Ok(inner::Placement { amounts, cpus, devices: devices? })
+}
+
+fn placed_device(object: &Bound<'_, PyAny>) -> PyResult<(inner::PciAddress, inner::PlacedDevice)> {
+    let py = object.py();
+    let placed = inner::PlacedDevice {
+        product: product(object)?,
+        cell: object.getattr(intern!(py, "cell"))?.extract()?,
+        parent: optional_address(&object.getattr(intern!(py, "parent"))?)?,
+    };
+    Ok((address(&object.getattr(intern!(py, "address"))?)?, placed))
+}
+
+/// A whole number from `least` to [`MAX_AMOUNT`].
+pub(crate) fn amount(object: &Bound<'_, PyAny>, name: &str, least: u64) -> PyResult<u64> {
+    let number: Option<u64> = object.extract().ok();
+    number.filter(|number| (least..=MAX_AMOUNT).contains(number)).ok_or_else(|| {
+        bad_request(format!(
+            "{name} is {}; it must be a whole number from {least} to {MAX_AMOUNT}",
+            object.repr().map_or_else(|_| "unreadable".to_owned(), |repr| repr.to_string())
+        ))
+    })
+}
+
+fn product(object: &Bound<'_, PyAny>) -> PyResult<Product> {
+    let py = object.py();
+    let vendor = object.getattr(intern!(py, "vendor_id"))?;
+    let product = object.getattr(intern!(py, "product_id"))?;
+    Product::parse(text(&vendor)?, text(&product)?).map_err(bad_request)
+}
+
+fn address(object: &Bound<'_, PyAny>) -> PyResult<inner::PciAddress> {
+    text(object)?.parse().map_err(|error: inner::PciError| bad_request(error))
+}
+
+fn optional_address(object: &Bound<'_, PyAny>) -> PyResult<Option<inner::PciAddress>> {
+    if object.is_none() { Ok(None) } else { address(object).map(Some) }
+}
+
+fn cpus(object: &Bound<'_, PyAny>) -> PyResult<inner::CpuList> {
+    text(object)?.parse().map_err(|error: inner::CpuListError| bad_request(error))
+}
+
+fn text<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    object.cast::<PyString>()?.to_str()
+}
+
+impl From<&inner::Placement> for Placement {
+    fn from(placement: &inner::Placement) -> Self {
+        let devices = placement.devices.iter().map(|(address, device)| PlacedDevice {
+            address: address.to_string(),
+            vendor_id: device.product.vendor_id(),
+            product_id: device.product.product_id(),
+            cell: device.cell,
+            parent: device.parent.map(|parent| parent.to_string()),
+        });
+        Self {
+            vcpus: placement.amount(&Resource::Vcpus),
+            memory_mib: placement.amount(&Resource::MemoryMib),
+            disk_mib: placement.amount(&Resource::DiskMib),
+            cpus: placement.cpus.to_string(),
+            devices: devices.collect(),
+            counters: counters(&placement.amounts),
+        }
+    }
+}
+
+impl From<&inner::Misfit> for Misfit {
+    fn from(misfit: &inner::Misfit) -> Self {
+        Self {
+            code: misfit.code.as_str().to_owned(),
+            resource: misfit.resource.clone(),
+            message: misfit.message.clone(),
+            asked: misfit.asked,
+            free: misfit.free,
+            capacity: misfit.capacity,
+            used: misfit.used,
+            filters: misfit.filters.iter().map(Filtered::from).collect(),
+        }
+    }
+}
+
+impl From<&inner::Filtered> for Filtered {
+    fn from(filtered: &inner::Filtered) -> Self {
+        Self { filter: filtered.filter.to_owned(), removed: filtered.removed, left: filtered.left }
+    }
+}
+
+impl From<&inner::Nearest> for Nearest {
+    fn from(nearest: &inner::Nearest) -> Self {
+        let amount = |resource: Resource| nearest.amounts.get(&resource).copied();
+        let devices = nearest.devices.iter().filter(|(_, count)| **count > 0);
+        Self {
+            vcpus: amount(Resource::Vcpus),
+            memory_mib: amount(Resource::MemoryMib),
+            disk_mib: amount(Resource::DiskMib),
+            devices: devices.map(|(it, count)| (it.vendor_id(), it.product_id(), *count)).collect(),
+            counters: counters(&nearest.amounts),
+        }
+    }
+}
+
+impl From<inner::Account> for Amounts {
+    fn from(account: inner::Account) -> Self {
+        let inner::Account { total, reserved, capacity, used, free } = account;
+        Self { total, reserved, capacity, used, free }
+    }
+}
+
+impl From<inner::Usage> for Usage {
+    fn from(usage: inner::Usage) -> Self {
+        let account =
+            |resource| Amounts::from(usage.amounts.get(&resource).copied().unwrap_or_default());
+        Self {
+            vcpus: account(Resource::Vcpus),
+            memory_mib: account(Resource::MemoryMib),
+            disk_mib: account(Resource::DiskMib),
+            counters: counters(&usage.amounts),
+            devices: usage.devices.into(),
+            claims: usage.claims,
+            generation: usage.generation,
+        }
+    }
+}
+
+impl From<inner::Pool> for Pool {
+    fn from(pool: inner::Pool) -> Self {
+        Self {
+            vendor_id: pool.product.vendor_id(),
+            product_id: pool.product.product_id(),
+            kind: pool.kind.as_str().to_owned(),
+            cell: pool.cell,
+            total: pool.total,
+            used: pool.used,
+            free: pool.free,
+        }
+    }
+}
+
+impl From<inner::Difference> for Difference {
+    fn from(difference: inner::Difference) -> Self {
+        Self {
+            kind: difference.kind.to_owned(),
+            subject: difference.subject,
+            claim_id: difference.claim.map(|claim| claim.to_string()),
+            message: difference.message,
+            booked: difference.booked,
+            observed: difference.observed,
+        }
+    }
+}
+
+fn counters<T: Copy, U: From<T>>(amounts: &BTreeMap<Resource, T>) -> BTreeMap<String, U> {
+    let counter = |(resource, amount): (&Resource, &T)| match resource {
+        Resource::Counter(name) => Some((name.to_string(), U::from(*amount))),
+        Resource::Vcpus | Resource::MemoryMib | Resource::DiskMib => None,
+    };
+    amounts.iter().filter_map(counter).collect()
+}

@@ -1,0 +1,127 @@
+//! Answers as small frozen values; their attributes are those of `innkeeper.objects`.
+
+use std::collections::BTreeMap;
+
+use pyo3::prelude::*;
+
+macro_rules! value {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[pyclass(frozen, get_all, eq, skip_from_py_object, module = "innkeeper._core")]
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $kind,)*
+        }
+
+        #[pymethods]
+        impl $name {
+            fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+                repr(slf.as_any(), &[$(stringify!($field)),*])
+            }
+        }
+    };
+}
+
+value! {
+    /// One device given to a claim.
+    PlacedDevice {
+        address: String,
+        vendor_id: String,
+        product_id: String,
+        cell: Option<i64>,
+        parent: Option<String>,
+    }
+}
+
+value! {
+    /// What a claim holds.
+    Placement {
+        vcpus: u64,
+        memory_mib: u64,
+        disk_mib: u64,
+        cpus: String,
+        devices: Vec<PlacedDevice>,
+        counters: BTreeMap<String, u64>,
+    }
+}
+
+value! {
+    /// How many candidates one filter removed and how many it left.
+    Filtered { filter: String, removed: u64, left: u64 }
+}
+
+value! {
+    /// One constraint that fails, with its numbers.
+    Misfit {
+        code: String,
+        resource: String,
+        message: String,
+        asked: u64,
+        free: u64,
+        capacity: u64,
+        used: u64,
+        filters: Vec<Filtered>,
+    }
+}
+
+value! {
+    /// The largest request of the same kind that fits now; null amounts were not asked for.
+    Nearest {
+        vcpus: Option<u64>,
+        memory_mib: Option<u64>,
+        disk_mib: Option<u64>,
+        devices: Vec<(String, String, u64)>,
+        counters: BTreeMap<String, u64>,
+    }
+}
+
+value! {
+    /// One resource: free = capacity - used, never below 0.
+    Amounts { total: u64, reserved: u64, capacity: u64, used: u64, free: u64 }
+}
+
+value! {
+    /// The sums over all bookings, beside what the host offers.
+    Usage {
+        vcpus: Amounts,
+        memory_mib: Amounts,
+        disk_mib: Amounts,
+        counters: BTreeMap<String, Amounts>,
+        devices: Amounts,
+        claims: u64,
+        generation: u64,
+    }
+}
+
+value! {
+    /// Devices alike in product, cell and kind.
+    Pool {
+        vendor_id: String,
+        product_id: String,
+        kind: String,
+        cell: Option<i64>,
+        total: u64,
+        used: u64,
+        free: u64,
+    }
+}
+
+value! {
+    /// One thing that an audit found.
+    Difference {
+        kind: String,
+        subject: String,
+        claim_id: Option<String>,
+        message: String,
+        booked: Option<String>,
+        observed: Option<String>,
+    }
+}
+
+fn repr(value: &Bound<'_, PyAny>, fields: &[&str]) -> PyResult<String> {
+    let mut parts = Vec::with_capacity(fields.len());
+    for field in fields {
+        parts.push(format!("{field}={}", value.getattr(*field)?.repr()?));
+    }
+    Ok(format!("{}({})", value.get_type().name()?, parts.join(", ")))
+}
