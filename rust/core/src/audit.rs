@@ -80,6 +80,16 @@ impl Snapshot {
         Ok(differences)
     }
 
+    #[cfg(test)]
+    pub(crate) fn shows_the_same_as(&self, other: &Self) -> bool {
+        self.inventory == other.inventory && self.book == other.book
+    }
+
+    #[cfg(test)]
+    pub(crate) fn inventory(&self) -> Inventory {
+        Inventory::clone(&self.inventory)
+    }
+
     fn against_store(&self, stored: &BTreeMap<ClaimId, Placement>) -> Vec<Difference> {
         let bookings = self.book.bookings();
         let claims: BTreeSet<&ClaimId> = bookings.keys().chain(stored.keys()).collect();
@@ -239,4 +249,129 @@ fn only(claims: &BTreeSet<ClaimId>) -> Option<ClaimId> {
 
 fn joined(claims: &BTreeSet<ClaimId>) -> String {
     claims.iter().map(ClaimId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::{Difference, Snapshot, TotalsBroken};
+    use crate::amounts::Resource;
+    use crate::book::Book;
+    use crate::ids::ClaimId;
+    use crate::ledger::Ledger;
+    use crate::placement::Placement;
+    use crate::samples::{booked, host_of_pfs, id, pfs_and_vfs, plain_host, quantity, vcpus};
+
+    fn bookings(ledger: &Ledger) -> BTreeMap<ClaimId, Placement> {
+        let held = |claim: &ClaimId| Placement::clone(ledger.placement(claim).unwrap());
+        ledger.claims().map(|claim| (claim.clone(), held(claim))).collect()
+    }
+
+    /// Kind, subject and claim of what an audit of the ledger against itself finds.
+    fn found(ledger: &Ledger) -> Vec<(&'static str, String, Option<ClaimId>)> {
+        let differences = ledger.snapshot().audit(&bookings(ledger)).unwrap();
+        differences.into_iter().map(|it| (it.kind, it.subject, it.claim)).collect()
+    }
+
+    /// A ledger in which two claims hold what `claims` got on a host of their own.
+    fn both(claims: [(&str, (u64, u64)); 2], vfs: usize) -> Ledger {
+        let mut ledger = Ledger::new(host_of_pfs(&[vfs]));
+        for (claim, (pfs, vfs_asked)) in claims {
+            let mut own = Ledger::new(host_of_pfs(&[vfs]));
+            booked(&mut own, claim, &pfs_and_vfs(pfs, vfs_asked));
+            ledger.restore(bookings(&own).into_iter().collect()).unwrap();
+        }
+        ledger
+    }
+
+    #[test]
+    fn nothing_is_found_where_nothing_differs() {
+        let mut ledger = Ledger::new(host_of_pfs(&[2]));
+        booked(&mut ledger, "a", &pfs_and_vfs(0, 1));
+        assert_eq!(found(&ledger), []);
+    }
+
+    #[test]
+    fn bookings_and_store_are_compared_claim_by_claim() {
+        let mut ledger = Ledger::new(plain_host());
+        for claim in ["booked only", "changed", "same"] {
+            ledger.book(id(claim), &vcpus(2)).unwrap();
+        }
+        let mut stored = bookings(&ledger);
+        let lost = stored.remove(&id("booked only")).unwrap();
+        stored.insert(id("stored only"), lost);
+        stored.get_mut(&id("changed")).unwrap().amounts.insert(Resource::Vcpus, 3);
+        let differences = ledger.snapshot().audit(&stored).unwrap();
+        let told: Vec<_> = differences.iter().map(|it| (it.kind, it.message.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "booked_not_stored",
+                    "claim booked only is booked with 2 vCPUs and is not in the store"
+                ),
+                (
+                    "placement_differs",
+                    "claim changed is booked with 2 vCPUs and stored with 3 vCPUs"
+                ),
+                ("stored_not_booked", "claim stored only is stored with 2 vCPUs and is not booked"),
+            ]
+        );
+    }
+
+    #[test]
+    fn more_booked_than_there_is_is_oversubscribed() {
+        let mut ledger = Ledger::new(plain_host().with_counter("slots".into(), quantity(3)));
+        let slots = Resource::Counter("slots".into());
+        ledger.book(id("a"), &vcpus(10).with_amount(slots, 3)).unwrap();
+        ledger.observe(plain_host());
+        assert_eq!(found(&ledger), [("counter_missing", "slots".to_owned(), None)]);
+        ledger
+            .restore(vec![(id("b"), Placement::clone(ledger.placement(&id("a")).unwrap()))])
+            .unwrap();
+        let Difference { message, booked, observed, .. } =
+            ledger.snapshot().audit(&bookings(&ledger)).unwrap().remove(0);
+        assert!(message.starts_with("20 vCPUs are booked, more than there are: capacity 16 = "));
+        assert_eq!((booked.as_deref(), observed.as_deref()), (Some("20"), Some("16")));
+    }
+
+    #[test]
+    fn a_device_of_two_claims_is_told_with_both_and_freed_by_the_last() {
+        let mut ledger = both([("a", (0, 1)), ("b", (0, 1))], 1);
+        let differences = ledger.snapshot().audit(&bookings(&ledger)).unwrap();
+        let message = "device 0000:00:01.0 is booked by 2 claims: a, b";
+        assert_eq!((differences.len(), differences[0].message.as_str()), (1, message));
+        ledger.unbook(&id("a"));
+        ledger.book(id("c"), &pfs_and_vfs(0, 1)).unwrap_err();
+        ledger.unbook(&id("b"));
+        ledger.book(id("c"), &pfs_and_vfs(0, 1)).unwrap();
+    }
+
+    #[test]
+    fn a_pf_and_its_vf_of_two_claims_are_told_once() {
+        let ledger = both([("pf", (1, 0)), ("vfs", (0, 2))], 2);
+        let differences = ledger.snapshot().audit(&bookings(&ledger)).unwrap();
+        let message = "PF 0000:00:00.0 is booked by pf while VFs of it are booked by vfs";
+        assert_eq!((differences.len(), differences[0].message.as_str()), (1, message));
+    }
+
+    #[test]
+    fn a_device_that_is_gone_is_missing_for_its_claim() {
+        let mut ledger = Ledger::new(host_of_pfs(&[1]));
+        booked(&mut ledger, "a", &pfs_and_vfs(0, 1));
+        ledger.observe(plain_host());
+        assert_eq!(found(&ledger), [("device_missing", "0000:00:01.0".to_owned(), Some(id("a")))]);
+    }
+
+    #[test]
+    fn totals_that_are_not_the_sum_are_a_bug() {
+        let mut ledger = Ledger::new(plain_host());
+        ledger.book(id("a"), &vcpus(2)).unwrap();
+        let mut book = Book::clone(&ledger.snapshot().book);
+        book.corrupt(Resource::Vcpus);
+        let broken = Snapshot { book: Arc::new(book), ..ledger.snapshot() };
+        assert_eq!(broken.audit(&bookings(&ledger)), Err(TotalsBroken));
+    }
 }

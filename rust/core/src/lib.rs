@@ -15,7 +15,13 @@ mod ledger;
 mod misfit;
 mod pci;
 mod placement;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
+mod properties;
 mod request;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
+mod samples;
 mod usage;
 
 pub use amounts::{Amounts, MAX_AMOUNT, Quantity, Ratio, Resource};

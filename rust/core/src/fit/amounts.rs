@@ -97,3 +97,73 @@ fn code_of(resource: &Resource) -> MisfitCode {
         Resource::Counter(_) => MisfitCode::InsufficientCounter,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::amounts::{Quantity, Ratio, Resource};
+    use crate::inventory::Inventory;
+    use crate::ledger::{BookError, Ledger};
+    use crate::misfit::{Misfit, MisfitCode};
+    use crate::request::Request;
+    use crate::samples::{id, plain_host, quantity, vcpus};
+
+    fn misfits(ledger: &mut Ledger, request: &Request) -> Vec<Misfit> {
+        match ledger.book(id("refused"), request) {
+            Err(BookError::NoFit(no_fit)) => no_fit.reasons,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_misfit_says_what_was_asked_and_what_is_free() {
+        let mut ledger = Ledger::new(plain_host());
+        ledger.book(id("a"), &vcpus(11)).unwrap();
+        let misfit = misfits(&mut ledger, &vcpus(8)).remove(0);
+        assert_eq!((misfit.asked, misfit.free, misfit.capacity, misfit.used), (8, 5, 16, 11));
+        assert_eq!(
+            misfit.message,
+            "asked for 8 vCPUs; 5 of 16 are free (capacity 16 = (16 - 0 reserved) x 1.0, 11 used)"
+        );
+    }
+
+    #[test]
+    fn every_failing_constraint_is_told_in_order() {
+        let counter = |name: &str| Resource::Counter(name.into());
+        let mut ledger = Ledger::new(plain_host().with_counter("slots".into(), quantity(2)));
+        let request = vcpus(17)
+            .with_amount(counter("slots"), 3)
+            .with_amount(counter("lots"), 1)
+            .with_amount(Resource::DiskMib, 5000)
+            .with_amount(Resource::MemoryMib, 1024);
+        let codes: Vec<_> = misfits(&mut ledger, &request).iter().map(|it| it.code).collect();
+        assert_eq!(
+            codes,
+            [
+                MisfitCode::InsufficientVcpus,
+                MisfitCode::InsufficientDisk,
+                MisfitCode::UnknownCounter,
+                MisfitCode::InsufficientCounter,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_ratio_hands_out_more_than_there_is_to_the_last_one() {
+        let ratio = Ratio::from_parts_per_million(1_150_000).unwrap();
+        let vcpu = Quantity { total: 20, reserved: 0, ratio };
+        let mut ledger = Ledger::new(Inventory::new(vcpu, quantity(0), quantity(0)));
+        assert_eq!(ledger.count(&vcpus(1), 1000), Ok(23));
+        ledger.book(id("a"), &vcpus(23)).unwrap();
+        assert_eq!(misfits(&mut ledger, &vcpus(1))[0].free, 0);
+    }
+
+    #[test]
+    fn absurd_numbers_are_misfits() {
+        let mut ledger = Ledger::new(plain_host());
+        ledger.book(id("a"), &vcpus(1)).unwrap();
+        let absurd = vcpus(u64::MAX).with_amount(Resource::Vcpus, u64::MAX);
+        assert_eq!(misfits(&mut ledger, &absurd)[0].asked, u64::MAX);
+        assert_eq!(ledger.count(&absurd, u64::MAX), Ok(0));
+        assert_eq!(ledger.count(&Request::default(), 7), Ok(7));
+    }
+}

@@ -194,3 +194,109 @@ impl<'a> Candidates<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ledger::{BookError, Ledger};
+    use crate::misfit::{MisfitCode, NoFit};
+    use crate::request::Request;
+    use crate::samples::{booked, host_of_pfs, id, pf_product, pfs_and_vfs, vf_product};
+
+    fn refused(ledger: &mut Ledger, request: &Request) -> NoFit {
+        match ledger.book(id("refused"), request) {
+            Err(BookError::NoFit(no_fit)) => *no_fit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_lowest_free_addresses_come_first() {
+        let mut ledger = Ledger::new(host_of_pfs(&[2, 3]));
+        let first = booked(&mut ledger, "a", &pfs_and_vfs(0, 3));
+        assert_eq!(first, ["0000:00:01.0", "0000:00:01.1", "0001:00:01.0"]);
+        ledger.unbook(&id("a"));
+        assert_eq!(booked(&mut ledger, "b", &pfs_and_vfs(0, 3)), first);
+    }
+
+    #[test]
+    fn a_pf_and_its_vfs_exclude_each_other() {
+        let mut ledger = Ledger::new(host_of_pfs(&[2]));
+        booked(&mut ledger, "vf", &pfs_and_vfs(0, 1));
+        let misfit = refused(&mut ledger, &pfs_and_vfs(1, 0)).reasons.remove(0);
+        assert_eq!((misfit.free, misfit.capacity, misfit.used), (0, 1, 0));
+        assert!(misfit.message.contains("1 barred because their PF or VFs are booked"));
+        ledger.unbook(&id("vf"));
+        booked(&mut ledger, "pf", &pfs_and_vfs(1, 0));
+        assert_eq!(refused(&mut ledger, &pfs_and_vfs(0, 1)).reasons[0].free, 0);
+    }
+
+    #[test]
+    fn the_only_pf_with_enough_vfs_is_not_given_away() {
+        // Greedy would take the first PF, or the first two VFs, and be stuck.
+        let mut ledger = Ledger::new(host_of_pfs(&[4, 1]));
+        let got = booked(&mut ledger, "a", &pfs_and_vfs(1, 2));
+        assert_eq!(got, ["0000:00:01.0", "0000:00:01.1", "0001:00:00.0"]);
+    }
+
+    #[test]
+    fn vfs_are_not_picked_from_the_only_pf_that_is_left() {
+        let mut ledger = Ledger::new(host_of_pfs(&[2, 2]));
+        booked(&mut ledger, "half", &pfs_and_vfs(0, 1));
+        let got = booked(&mut ledger, "a", &pfs_and_vfs(1, 1));
+        assert_eq!(got, ["0000:00:01.1", "0001:00:00.0"]);
+    }
+
+    #[test]
+    fn parts_that_fit_alone_but_not_together_are_a_misfit_that_says_so() {
+        let mut ledger = Ledger::new(host_of_pfs(&[4]));
+        let no_fit = refused(&mut ledger, &pfs_and_vfs(1, 2));
+        let misfit = &no_fit.reasons[0];
+        assert_eq!(no_fit.reasons.len(), 1);
+        assert_eq!(misfit.code, MisfitCode::InsufficientDevices);
+        assert_eq!((misfit.asked, misfit.free, misfit.capacity, misfit.used), (2, 0, 4, 0));
+        assert!(misfit.message.contains("0 of 4 are free together with the rest of the request"));
+        let left: Vec<u64> = misfit.filters.iter().map(|filtered| filtered.left).collect();
+        assert_eq!(left, [4, 4, 4, 0]);
+        assert_eq!(no_fit.nearest.devices, [(pf_product(), 1), (vf_product(), 0)].into());
+    }
+
+    #[test]
+    fn taking_vfs_looks_at_no_other_device() {
+        let mut ledger = Ledger::new(host_of_pfs(&[64; 64]));
+        booked(&mut ledger, "a", &pfs_and_vfs(0, 8));
+        assert_eq!(ledger.steps(), 9);
+        booked(&mut ledger, "b", &pfs_and_vfs(0, 100));
+        assert_eq!(ledger.steps(), 101);
+    }
+
+    #[test]
+    fn asking_for_pfs_and_vfs_together_looks_at_each_device_once_and_searches_once_a_tree() {
+        let mut ledger = Ledger::new(host_of_pfs(&[64; 64]));
+        booked(&mut ledger, "a", &pfs_and_vfs(32, 32 * 64));
+        assert_eq!(ledger.steps(), 64 * 65 + 65);
+        ledger.unbook(&id("a"));
+        refused(&mut ledger, &pfs_and_vfs(32, 32 * 64 + 1));
+        assert!(ledger.steps() < 100, "{}", ledger.steps());
+    }
+
+    #[test]
+    fn pfs_and_vfs_are_counted_together() {
+        let mut ledger = Ledger::new(host_of_pfs(&[2, 2, 2, 2]));
+        assert_eq!(ledger.count(&pfs_and_vfs(1, 1), 10), Ok(2));
+        assert_eq!(ledger.count(&pfs_and_vfs(0, 3), 10), Ok(2));
+        assert_eq!(ledger.count(&pfs_and_vfs(1, 0), 3), Ok(3));
+    }
+
+    #[test]
+    fn an_unknown_product_is_told_with_what_there_is() {
+        let mut ledger = Ledger::new(host_of_pfs(&[1]));
+        let other = crate::pci::Product::parse("10de", "2230").unwrap();
+        let misfit =
+            refused(&mut ledger, &Request::default().with_devices(other, 2)).reasons.remove(0);
+        assert_eq!(misfit.code, MisfitCode::UnknownDevice);
+        assert_eq!(
+            misfit.message,
+            "asked for 2 devices 10de:2230; this host offers 8086:1592, 8086:1889"
+        );
+    }
+}

@@ -11,8 +11,8 @@
 //! is the answer, so that nothing is tried in vain; with several the question is a knapsack and the search
 //! is bounded by [`Steps`].
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::fit::steps::Steps;
 use crate::misfit::Undecided;
@@ -74,9 +74,9 @@ struct Remaining {
 }
 
 impl Remaining {
-    fn of(wanted: &[u64], shapes: Option<&[Shape]>) -> Self {
-        let shapes = shapes.unwrap_or_default();
+    fn of(wanted: &[u64], shapes: &[Shape]) -> Self {
         let products = 0..wanted.len();
+        let pfs: BTreeSet<usize> = shapes.iter().map(|shape| shape.pf).collect();
         let each = |count: &dyn Fn(usize) -> u64| products.clone().map(count).collect();
         Self {
             as_vfs: each(&|product| {
@@ -85,11 +85,9 @@ impl Remaining {
             as_pfs: each(&|product| {
                 sum(shapes.iter().filter(|it| it.pf == product).map(|it| it.size))
             }),
-            losses: shapes
-                .iter()
-                .map(|shape| {
-                    (shape.pf, products.clone().map(|it| losses(shapes, shape.pf, it)).collect())
-                })
+            losses: pfs
+                .into_iter()
+                .map(|pf| (pf, products.clone().map(|it| losses(shapes, pf, it)).collect()))
                 .collect(),
         }
     }
@@ -116,8 +114,8 @@ fn losses(shapes: &[Shape], pf: usize, product: usize) -> Vec<(u64, u64)> {
 
 struct Search<'a> {
     wanted: &'a [u64],
-    /// By position of the first shape that is still open.
-    remaining: Vec<Remaining>,
+    /// By number of open shapes.
+    remaining: BTreeMap<usize, Rc<Remaining>>,
     failed: BTreeSet<(usize, PerProduct)>,
     steps: &'a mut Steps,
 }
@@ -126,13 +124,13 @@ impl Search<'_> {
     /// Whether the open shapes can bring `supplied` up to what is wanted.
     fn try_from(&mut self, open: &[Shape], supplied: &[u64]) -> Result<bool, Undecided> {
         self.steps.search()?;
-        let Some(remaining) = self.remaining_of(open) else { return Ok(false) };
-        let missing_pfs = self.missing_pfs(remaining, supplied);
+        let remaining = self.remaining_of(open);
+        let missing_pfs = self.missing_pfs(&remaining, supplied);
         if missing_pfs.iter().all(|missing| *missing == 0) {
             return Ok(true);
         }
         let (Some((shape, rest)), true) =
-            (open.split_first(), self.is_possible(remaining, supplied, &missing_pfs))
+            (open.split_first(), self.is_possible(&remaining, supplied, &missing_pfs))
         else {
             return Ok(false);
         };
@@ -150,8 +148,10 @@ impl Search<'_> {
         Ok(false)
     }
 
-    fn remaining_of(&self, open: &[Shape]) -> Option<&Remaining> {
-        self.remaining.iter().rev().nth(open.len())
+    fn remaining_of(&mut self, open: &[Shape]) -> Rc<Remaining> {
+        let wanted = self.wanted;
+        let remaining = self.remaining.entry(open.len());
+        Rc::clone(remaining.or_insert_with(|| Rc::new(Remaining::of(wanted, open))))
     }
 
     /// How many of each product are missing when every open tree gives its VFs: only PFs can help.
@@ -204,4 +204,103 @@ fn times(count: u64, each: u64) -> u64 {
 
 fn sum(counts: impl Iterator<Item = u64>) -> u64 {
     counts.fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::{Tree, can_supply};
+    use crate::fit::steps::{MAX_STEPS, Steps};
+
+    fn tree(pf: usize, vfs: &[u64]) -> Tree {
+        Tree { pf, vfs: vfs.to_vec() }
+    }
+
+    /// By trying every way to split the trees.
+    fn obviously(wanted: &[u64], singles: &[u64], trees: &[Tree]) -> bool {
+        let supplies = |mask: u32, product: usize| {
+            let of_tree = |(bit, tree): (usize, &Tree)| match mask >> bit & 1 {
+                1 => u64::from(tree.pf == product),
+                _ => tree.vfs[product],
+            };
+            singles[product] + trees.iter().enumerate().map(of_tree).sum::<u64>()
+        };
+        let all =
+            |mask| (0..wanted.len()).all(|product| supplies(mask, product) >= wanted[product]);
+        (0..1_u32 << trees.len()).any(all)
+    }
+
+    fn any_question() -> impl Strategy<Value = (Vec<u64>, Vec<u64>, Vec<Tree>)> {
+        (1_usize..5).prop_flat_map(|products| {
+            let tree =
+                (0..products, vec(0_u64..5, products)).prop_map(|(pf, vfs)| Tree { pf, vfs });
+            (vec(0_u64..9, products), vec(0_u64..3, products), vec(tree, 0..9))
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn the_search_is_exact((wanted, singles, trees) in any_question()) {
+            let found = can_supply(&wanted, &singles, trees.iter(), &mut Steps::default());
+            prop_assert_eq!(found, Ok(obviously(&wanted, &singles, &trees)));
+        }
+    }
+
+    /// PFs of product 0 whose VFs, of product 1, are 1, 2, 3, ... each.
+    fn staircase(count: u64) -> Vec<Tree> {
+        (1..=count).map(|vfs| tree(0, &[0, vfs])).collect()
+    }
+
+    #[test]
+    fn one_product_of_vfs_is_decided_without_backtracking() {
+        let trees = staircase(500);
+        let kept: u64 = (101..=500).sum();
+        for (vfs, expected, most) in [(kept, true, 101), (kept + 1, false, 1)] {
+            let mut steps = Steps::default();
+            assert_eq!(can_supply(&[100, vfs], &[0, 0], trees.iter(), &mut steps), Ok(expected));
+            assert!(steps.taken() <= most, "{} steps for {vfs} VFs", steps.taken());
+        }
+    }
+
+    #[test]
+    fn trees_of_one_shape_cost_one_step() {
+        let trees = vec![tree(0, &[0, 64]); 4096];
+        let mut steps = Steps::default();
+        assert_eq!(can_supply(&[4000, 6144], &[0, 0], trees.iter(), &mut steps), Ok(true));
+        assert_eq!(steps.taken(), 2);
+    }
+
+    /// Each PF loses `10 + a` of one and `30 - a` of another product: both losses are bounded, so the sum
+    /// over the PFs that are given must be met exactly.
+    fn knapsack(count: u64, step: u64) -> Vec<Tree> {
+        let loss = |number: u64| 2 * (number * number * step % 499);
+        (1..=count).map(|it| tree(0, &[0, loss(it), 1000 - loss(it)])).collect()
+    }
+
+    #[test]
+    fn a_question_beyond_the_bound_is_undecided_and_says_how_far_it_went() {
+        let trees = knapsack(40, 37);
+        let all = |product: usize| trees.iter().map(|tree| tree.vfs[product]).sum::<u64>();
+        // Odd, while every loss is even.
+        let (first, second) = (all(1) - 9_001, all(2) - (20_000 - 9_001));
+        let mut steps = Steps::default();
+        let spent =
+            can_supply(&[20, first, second], &[0; 3], trees.iter(), &mut steps).unwrap_err();
+        assert_eq!((spent.steps, spent.limit), (MAX_STEPS, MAX_STEPS));
+    }
+
+    #[test]
+    fn absurd_counts_do_not_overflow() {
+        let trees = vec![tree(0, &[0, u64::MAX]); 3];
+        let wanted = [u64::MAX, u64::MAX];
+        let found = can_supply(&wanted, &[u64::MAX, u64::MAX], trees.iter(), &mut Steps::default());
+        assert_eq!(found, Ok(true));
+        assert_eq!(can_supply(&wanted, &[0, 0], trees.iter(), &mut Steps::default()), Ok(false));
+    }
 }

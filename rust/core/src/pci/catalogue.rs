@@ -169,3 +169,26 @@ fn require_distinct(sorted: &[Device]) -> Result<(), BadDevices> {
     let twice = sorted.iter().zip(sorted.iter().skip(1)).find(|(a, b)| a.address == b.address);
     twice.map_or(Ok(()), |(device, _)| Err(BadDevices::Twice(device.address)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BadDevices, Catalogue};
+    use crate::samples::{at, pf_with_vfs, plain, vf_product};
+
+    #[test]
+    fn one_address_is_one_device() {
+        let device = plain("0000:01:00.0", vf_product());
+        let refused = Catalogue::new(vec![device.clone(), device]);
+        assert_eq!(refused, Err(BadDevices::Twice(at("0000:01:00.0"))));
+    }
+
+    #[test]
+    fn a_vf_has_no_vfs() {
+        let mut devices = pf_with_vfs(0, 2);
+        devices[2].parent = Some(devices[1].address);
+        assert_eq!(Catalogue::new(devices), Err(BadDevices::NestedParent(at("0000:00:01.0"))));
+        let mut own = plain("0000:01:00.0", vf_product());
+        own.parent = Some(own.address);
+        assert_eq!(Catalogue::new(vec![own]), Err(BadDevices::NestedParent(at("0000:01:00.0"))));
+    }
+}

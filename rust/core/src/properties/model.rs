@@ -1,0 +1,126 @@
+//! What a ledger means, written to be read and not to be fast.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::amounts::Resource;
+use crate::cpuset::CpuList;
+use crate::ids::ClaimId;
+use crate::ledger::Ledger;
+use crate::pci::{Device, PciAddress, Product};
+use crate::placement::{PlacedDevice, Placement};
+use crate::properties::strategies::Host;
+use crate::request::Request;
+
+pub(super) struct Model {
+    pub(super) host: Host,
+    bookings: BTreeMap<ClaimId, Placement>,
+}
+
+impl Model {
+    pub(super) fn of(host: Host) -> Self {
+        Self { host, bookings: BTreeMap::new() }
+    }
+
+    pub(super) fn bookings(&self) -> &BTreeMap<ClaimId, Placement> {
+        &self.bookings
+    }
+
+    pub(super) fn holds(&self, claim: &ClaimId) -> bool {
+        self.bookings.contains_key(claim)
+    }
+
+    pub(super) fn add(&mut self, claim: &ClaimId, placement: Placement) {
+        assert!(self.bookings.insert(claim.clone(), placement).is_none());
+    }
+
+    pub(super) fn remove(&mut self, claim: &ClaimId) -> bool {
+        self.bookings.remove(claim).is_some()
+    }
+
+    pub(super) fn place(&self, request: &Request) -> Option<Placement> {
+        let fits = |(resource, asked): (&Resource, &u64)| *asked <= self.free(resource);
+        if !request.amounts().iter().all(fits) {
+            return None;
+        }
+        let chosen = self.first_set(request.devices())?;
+        let asks_cpus = request.amounts().contains_key(&Resource::Vcpus);
+        Some(Placement {
+            amounts: request.amounts().clone(),
+            cpus: if asks_cpus {
+                self.host.shared_cpus.parse().unwrap()
+            } else {
+                CpuList::default()
+            },
+            devices: chosen.into_iter().map(placed).collect(),
+        })
+    }
+
+    fn used(&self, resource: &Resource) -> u64 {
+        self.bookings.values().map(|placement| placement.amount(resource)).sum()
+    }
+
+    fn free(&self, resource: &Resource) -> u64 {
+        self.host.capacity(resource).saturating_sub(self.used(resource))
+    }
+
+    fn held(&self) -> BTreeMap<PciAddress, PlacedDevice> {
+        self.bookings.values().flat_map(|placement| placement.devices.clone()).collect()
+    }
+
+    fn free_devices(&self) -> Vec<&Device> {
+        let held = self.held();
+        let free = |device: &&Device| {
+            let parent_held = device.parent.is_some_and(|parent| held.contains_key(&parent));
+            let vf_held = held.iter().any(|(address, placed)| {
+                let known = self.host.devices.iter().find(|it| it.address == *address);
+                placed.parent == Some(device.address)
+                    || known.is_some_and(|it| it.parent == Some(device.address))
+            });
+            !held.contains_key(&device.address) && !parent_held && !vf_held
+        };
+        let mut free: Vec<&Device> = self.host.devices.iter().filter(free).collect();
+        free.sort_by_key(|device| device.address);
+        free
+    }
+
+    /// Of all sets of free devices that are exactly what is wanted, the first by addresses.
+    fn first_set(&self, wanted: &BTreeMap<Product, u64>) -> Option<Vec<&Device>> {
+        let free = self.free_devices();
+        let sets = (0..1_u32 << free.len()).map(|mask| {
+            let chosen = free.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
+            chosen.map(|(_, device)| *device).collect::<Vec<&Device>>()
+        });
+        sets.filter(|set| is_wanted(set, wanted)).min_by_key(|set| addresses(set))
+    }
+
+    pub(super) fn check_usage(&self, ledger: &Ledger) {
+        let usage = ledger.usage();
+        for (resource, account) in &usage.amounts {
+            assert_eq!(account.used, self.used(resource));
+            assert_eq!(account.free, self.free(resource));
+        }
+        assert_eq!(usage.claims, self.bookings.len() as u64);
+        assert_eq!(usage.devices.free, self.free_devices().len() as u64);
+        let free: u64 = ledger.pools().iter().map(|pool| pool.free).sum();
+        assert_eq!(usage.devices.free, free);
+    }
+}
+
+fn placed(device: &Device) -> (PciAddress, PlacedDevice) {
+    let Device { address, product, parent, cell, .. } = *device;
+    (address, PlacedDevice { product, cell, parent })
+}
+
+fn is_wanted(set: &[&Device], wanted: &BTreeMap<Product, u64>) -> bool {
+    let mut counts: BTreeMap<Product, u64> = BTreeMap::new();
+    for device in set {
+        *counts.entry(device.product).or_default() += 1;
+    }
+    let taken: BTreeSet<PciAddress> = set.iter().map(|device| device.address).collect();
+    let barred = |device: &&Device| device.parent.is_some_and(|parent| taken.contains(&parent));
+    counts == *wanted && !set.iter().any(barred)
+}
+
+fn addresses(set: &[&Device]) -> Vec<PciAddress> {
+    set.iter().map(|device| device.address).collect()
+}
