@@ -37,9 +37,7 @@ pub(super) fn can_supply<'a>(
     steps: &mut Steps,
 ) -> Result<bool, Undecided> {
     let shapes = shapes_of(wanted, trees);
-    let remaining = (0..=shapes.len()).map(|first| Remaining::of(wanted, shapes.get(first..)));
-    let mut search =
-        Search { wanted, remaining: remaining.collect(), failed: BTreeSet::new(), steps };
+    let mut search = Search { wanted, remaining: BTreeMap::new(), failed: BTreeSet::new(), steps };
     let supplied = capped(wanted, singles.iter().copied());
     search.try_from(&shapes, &supplied)
 }
