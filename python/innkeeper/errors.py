@@ -3,6 +3,10 @@
 InnkeeperError
  |- BadRequest              invalid_request    the words of the caller are wrong
  |   |- BadConfig           invalid_config     the words of the operator are wrong
+ |   |- TooLarge            too_large          more than one call may carry
+ |   |   |- HeadTooLarge    head_too_large     the head of an HTTP request
+ |   |- TooSlow             too_slow           a request that did not arrive in time
+ |   |- WrongMethod         wrong_method       the path exists, but not for this method
  |- NoFit                   no_fit             it does not fit; carries every reason
  |- Undecided               undecided          the search bound was reached
  |- Conflict                conflict
@@ -16,6 +20,8 @@ InnkeeperError
  |- Forbidden               forbidden          the peer's role does not allow it
  |- Draining                draining           the daemon is stopping
  |- TooManyWaiting          too_many_waiting
+ |- TooManyConnections      too_many_connections
+ |- SocketInUse             socket_in_use      another daemon listens at this path
  |- Unreachable             unreachable        no daemon answers
  |- HostUnreadable          host_unreadable    a host tree or capture cannot be read
  |- StoreError              store_error
@@ -65,6 +71,30 @@ class BadConfig(BadRequest):
     """The configuration is wrong; the message names the file and the key."""
 
     code = "invalid_config"
+
+
+class TooLarge(BadRequest):
+    """More than one call may carry; `details["limit"]` is the most, in bytes."""
+
+    code = "too_large"
+
+
+class HeadTooLarge(TooLarge):
+    """Request line and headers together are larger than any honest client's."""
+
+    code = "head_too_large"
+
+
+class TooSlow(BadRequest):
+    """The request did not arrive in time; `details["seconds"]` is what it may take."""
+
+    code = "too_slow"
+
+
+class WrongMethod(BadRequest):
+    """The path exists, but not for this method."""
+
+    code = "wrong_method"
 
 
 class NoFit(InnkeeperError):
@@ -147,6 +177,18 @@ class TooManyWaiting(InnkeeperError):
     """The line of claims that wait for room is full."""
 
     code = "too_many_waiting"
+
+
+class TooManyConnections(InnkeeperError):
+    """The daemon serves as many connections as it may."""
+
+    code = "too_many_connections"
+
+
+class SocketInUse(InnkeeperError):
+    """Another daemon listens at this path, or something that is no socket of ours stands there."""
+
+    code = "socket_in_use"
 
 
 class Unreachable(InnkeeperError):

@@ -33,6 +33,8 @@ class Register:
         self._turns: dict[UUID, _Turn] = {}
         self._in_doubt: set[UUID] = set()
         self._watches: list[set[UUID]] = []
+        self.changes = 0
+        """Claims that were published, ended ones included."""
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -69,6 +71,7 @@ class Register:
     def publish(self, claims: Iterable[Claim]) -> None:
         """Show claims in their new durable form; ended ones leave."""
         for claim in claims:
+            self.changes += 1
             self.touch(claim.id)
             if claim.state.live:
                 self._keep(claim)

@@ -187,6 +187,15 @@ class Tracker:
         """The ledger's generation on disk: what every answer so far is contained in."""
         return self._parts.writer.generation
 
+    @property
+    def edition(self) -> str:
+        """Changes whenever any answer about claims, usage, pools or devices may have changed.
+
+        The generation alone does not tell: claims of one batch share it and appear one by one.
+        """
+        parts = self._parts
+        return f"{self.generation}.{parts.ledger.generation}.{parts.register.changes}"
+
     def usage(self) -> Usage:
         """The sums over all bookings, those that are being written included."""
         return usage_object(self._parts.ledger.usage())

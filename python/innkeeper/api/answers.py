@@ -1,0 +1,30 @@
+"""Objects as answers: encoded once, straight to bytes, and not at all when the caller has them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+JSON_TYPE: Final = "application/json"
+
+
+def answer(body: BaseModel, status: int = 200, *, tag: str | None = None) -> Response:
+    """The object as JSON."""
+    headers = {"ETag": tag} if tag else None
+    return Response(body.model_dump_json().encode(), status, headers, JSON_TYPE)
+
+
+def unchanged(request: Request, tag: str) -> Response | None:
+    """304 when the caller already has the answer that this tag stands for (RFC 9110, 13.1.2)."""
+    known = request.headers.get("if-none-match")
+    if known is None or not _matches(known, tag):
+        return None
+    return Response(status_code=304, headers={"ETag": tag})
+
+
+def _matches(known: str, tag: str) -> bool:
+    tags = (one.strip().removeprefix("W/") for one in known.split(","))
+    return any(one in ("*", tag) for one in tags)
