@@ -54,14 +54,14 @@ RETRY_SECONDS: Final = "1"
 
 def problem_document(error: InnkeeperError) -> dict[str, Any]:
     """The members of the problem; those that the standard names win over details of that name."""
-    return {
-        **error.details,
+    standard = {
         "type": f"urn:innkeeper:error:{error.code}",
         "title": error.code.replace("_", " ").capitalize(),
         "status": STATUS_BY_CODE[error.code],
         "detail": error.message,
         "code": error.code,
     }
+    return standard | {key: value for key, value in error.details.items() if key not in standard}
 
 
 def problem_json(error: InnkeeperError) -> bytes:
