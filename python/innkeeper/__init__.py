@@ -5,11 +5,17 @@ As a library, without daemon or database: `discover()` or `simulated(spec)` give
 `innkeeper.tracker.Tracker` adds time and durability.
 """
 
-from innkeeper._core import Ledger, __version__
-from innkeeper.drivers import discover, simulated
-from innkeeper.errors import InnkeeperError, NoFit, Undecided
-from innkeeper.objects import DeviceRequest, Host, Inventory, Placement, Request
-from innkeeper.requests.inventory import take_inventory
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from innkeeper._core import Ledger, __version__
+    from innkeeper.drivers import discover, simulated
+    from innkeeper.errors import InnkeeperError, NoFit, Undecided
+    from innkeeper.objects import DeviceRequest, Host, Inventory, Placement, Request
+    from innkeeper.requests.inventory import take_inventory
 
 __all__ = [
     "DeviceRequest",
@@ -26,3 +32,19 @@ __all__ = [
     "simulated",
     "take_inventory",
 ]
+
+_HOMES = {
+    "innkeeper._core": ("Ledger", "__version__"),
+    "innkeeper.drivers": ("discover", "simulated"),
+    "innkeeper.errors": ("InnkeeperError", "NoFit", "Undecided"),
+    "innkeeper.objects": ("DeviceRequest", "Host", "Inventory", "Placement", "Request"),
+    "innkeeper.requests.inventory": ("take_inventory",),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load what is asked for when it is asked for: the command line must start at once."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'innkeeper' has no attribute {name!r}")

@@ -1,0 +1,100 @@
+"""`serve`, `capture`, `config`: the daemon and what it is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from innkeeper.cli.exits import say
+from innkeeper.cli.local import Root, Simulate
+from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
+from innkeeper.config.places import config_path
+
+if TYPE_CHECKING:
+    from innkeeper.service import Listening
+
+config_app = typer.Typer(no_args_is_help=True, help="The operator's words.")
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="F", help="Instead of $INNKEEPER_CONFIG.")
+]
+StateDir = Annotated[
+    Path | None, typer.Option("--state-dir", metavar="D", help="For the database.")
+]
+Socket = Annotated[Path | None, typer.Option("--socket", metavar="P", help="Where to listen.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Such as host.tar.xz.")]
+Redact = Annotated[
+    bool, typer.Option("--redact", help="Replace addresses, serials and names by stable fakes.")
+]
+Effective = Annotated[
+    bool, typer.Option("--effective", help="Defaults included, after the environment.")
+]
+
+
+def serve(
+    config: ConfigFile = None,
+    state_dir: StateDir = None,
+    socket: Socket = None,
+    root: Root = None,
+    simulate: Simulate = None,
+) -> None:
+    """Run the daemon on this host until it is told to stop."""
+    from innkeeper.service import ServeOptions, run_daemon
+
+    options = ServeOptions(
+        config_path=config,
+        state_dir=state_dir,
+        socket_path=socket,
+        root=root,
+        simulate=simulate,
+    )
+    run_daemon(options, _greet)
+
+
+def _greet(listening: Listening) -> None:
+    """Where it listens, and what the host has: what a person wants to see first."""
+    from innkeeper.cli.picture import show_host
+
+    show_host(listening.view, [])
+    sys.stdout.write(f"\nlistening on {listening.socket}\n")
+    sys.stdout.flush()
+
+
+def capture(file: File, redact: Redact = False, root: Root = None) -> None:
+    """Bundle what discovery reads of this host, to look at it elsewhere with --root FILE."""
+    from innkeeper.drivers.capture import write_capture
+
+    write_capture(file, root=root or "/", redact=redact)
+    say(f"wrote {file} ({file.stat().st_size / 1024:.0f} KiB)")
+
+
+@config_app.command("example")
+def config_example() -> None:
+    """One whole commented example."""
+    sys.stdout.write(CONFIG_EXAMPLE)
+
+
+@config_app.command("check")
+def config_check(config: ConfigFile = None) -> None:
+    """Read the configuration as the daemon would; say what is wrong."""
+    _load(config)
+    named = config_path(os.environ, config)
+    say(f"{named or 'the defaults'}: good")
+
+
+@config_app.command("show")
+def config_show(config: ConfigFile = None, effective: Effective = False) -> None:
+    """The configuration as TOML; with --effective every key that is in force."""
+    loaded = _load(config)
+    if effective:
+        sys.stdout.write(effective_toml(loaded))
+        return
+    named = config_path(os.environ, config)
+    sys.stdout.write(named.read_text() if named else "# no file: the defaults are in force\n")
+
+
+def _load(given: Path | None) -> Config:
+    return load_config(config_path(os.environ, given), os.environ)

@@ -1,0 +1,106 @@
+"""A host without a daemon: observed here and now, nothing booked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from innkeeper.api.views import DeviceView, FitAnswer, HostView
+from innkeeper.cli.client import Client
+from innkeeper.cli.exits import say
+from innkeeper.config import Config, load_config
+from innkeeper.config.places import config_path
+from innkeeper.errors import Unreachable
+from innkeeper.objects import Host, Request
+
+Local = Annotated[bool, typer.Option("--local", help="Look at this host, without a daemon.")]
+Root = Annotated[
+    str | None, typer.Option("--root", metavar="D", help="A folder or capture instead of /.")
+]
+Simulate = Annotated[
+    str | None, typer.Option("--simulate", metavar="SPEC", help="cpus=64,cells=4,pfs=2,vfs=8")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHost:
+    """What a daemon would say of the host before the first claim."""
+
+    config: Config
+    host: Host
+
+    @classmethod
+    def observe(cls, root: str | None, simulate: str | None) -> LocalHost:
+        """Look at the host.
+
+        Raises:
+            BadConfig, BadRequest, HostUnreadable
+        """
+        from innkeeper.drivers import driver_for
+
+        config = load_config(config_path(os.environ), os.environ)
+        with driver_for(root, simulate, config.disk.path or str(Path.cwd())) as driver:
+            return cls(config, driver.observe())
+
+    def view(self) -> HostView:
+        """The host with nothing booked."""
+        from innkeeper import Ledger, take_inventory
+        from innkeeper.tracker.convert import pool_objects, usage_object
+
+        inventory = take_inventory(self.host, self.config)
+        ledger = Ledger(inventory)
+        return HostView(
+            node=self.config.node or self.host.hostname,
+            generation=0,
+            host=self.host,
+            inventory=inventory,
+            usage=usage_object(ledger.usage()),
+            pools=pool_objects(ledger.pools()),
+        )
+
+    def devices(self) -> tuple[DeviceView, ...]:
+        """Every PCI function and whether it may be handed out."""
+        from innkeeper.requests.inventory import why_not_claimable
+
+        reasons = [(one, why_not_claimable(one, self.config)) for one in self.host.functions]
+        return tuple(
+            DeviceView(function=one, claimable=why is None, reason=why, claim_id=None)
+            for one, why in reasons
+        )
+
+    def fit(self, request: Request) -> FitAnswer:
+        """The dry run on the empty host.
+
+        Raises:
+            NoFit, Undecided
+        """
+        from innkeeper import Ledger, take_inventory
+        from innkeeper.tracker.convert import object_reasons, placement_object
+
+        ledger = Ledger(take_inventory(self.host, self.config))
+        with object_reasons():
+            placement = placement_object(ledger.fit(request))
+        return FitAnswer(placement=placement, count=ledger.count(request, 10_000))
+
+
+def client_unless_local(
+    socket: Path | None, *, local: bool, root: str | None, simulate: str | None
+) -> Client | None:
+    """A daemon's client, or null to look for oneself, which is said on stderr when nobody asked for it.
+
+    Raises:
+        Unreachable: a socket was named and nobody listens there.
+    """
+    if local or root is not None or simulate is not None:
+        return None
+    try:
+        return Client.find(socket)
+    except Unreachable:
+        if socket is not None:
+            raise
+        say("innkeeper: no daemon answers; this is the host as it is, without any claims")
+        return None

@@ -1,0 +1,207 @@
+"""Answers as tables for people: plain columns, no frames, nothing cut when it is not a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from innkeeper.api.views import DeviceView
+from innkeeper.clock import SystemClock
+from innkeeper.objects import Claim, Event, Finding, Placement, Pool
+
+
+def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Left-aligned columns, two blanks between."""
+    table = [list(head), *([cell or "-" for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in table)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def size(mib: int) -> str:
+    """MiB in the largest unit that keeps it exact to one decimal: `512 MiB`, `1.5 GiB`, `2 TiB`."""
+    for unit, factor in (("TiB", 2**20), ("GiB", 2**10)):
+        if mib >= factor:
+            return f"{round(mib / factor, 1):g} {unit}"
+    return f"{mib} MiB"
+
+
+def ago(then: datetime) -> str:
+    """How long since, or until, a moment."""
+    seconds = (SystemClock().now() - then).total_seconds()
+    text = duration(abs(seconds))
+    return f"in {text}" if seconds < 0 else text
+
+
+def duration(seconds: float) -> str:
+    """The largest fitting unit: `45s`, `12m`, `3h`, `5d`."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def claims_table(claims: Iterable[Claim], *, wide: bool = False) -> str:
+    """One line a claim."""
+    head = ["CLAIM", "STATE", "NAME", "VCPUS", "MEMORY", "DISK", "DEVICES", "HOLDER", "ENDS", "AGE"]
+    wide_head = ["INSTANCE", "CPUS", "COUNTERS", "REASON", "PROCESS"] if wide else []
+    rows = [[*_claim_row(claim), *(_wide_cells(claim) if wide else [])] for claim in claims]
+    return columns([*head, *wide_head], rows)
+
+
+def _claim_row(claim: Claim) -> list[str]:
+    placed = claim.placement
+    return [
+        str(claim.id),
+        claim.state,
+        claim.name or "",
+        str(placed.vcpus or ""),
+        size(placed.memory_mib) if placed.memory_mib else "",
+        size(placed.disk_mib) if placed.disk_mib else "",
+        str(len(placed.devices) or ""),
+        f"{claim.holder.project}/{claim.holder.user}",
+        _ends(claim),
+        ago(claim.created_at),
+    ]
+
+
+def _ends(claim: Claim) -> str:
+    if claim.process is not None and claim.state.live:
+        return f"with pid {claim.process.pid}"
+    return ago(claim.expires_at) if claim.expires_at else ""
+
+
+def _wide_cells(claim: Claim) -> list[str]:
+    return [
+        str(claim.instance_uuid or ""),
+        claim.placement.cpus,
+        " ".join(f"{name}={count}" for name, count in sorted(claim.placement.counters.items())),
+        claim.holder.reason or "",
+        str(claim.process.pid) if claim.process else "",
+    ]
+
+
+def placement_table(placement: Placement) -> str:
+    """What is held, one line each."""
+    rows = [
+        ("vCPUs", f"{placement.vcpus} on CPUs {placement.cpus}" if placement.vcpus else ""),
+        ("memory", size(placement.memory_mib) if placement.memory_mib else ""),
+        ("disk", size(placement.disk_mib) if placement.disk_mib else ""),
+        *((name, str(count)) for name, count in sorted(placement.counters.items())),
+        *(
+            ("device", f"{one.address}  {one.vendor_id}:{one.product_id}{_cell(one.cell)}")
+            for one in placement.devices
+        ),
+    ]
+    return "\n".join(f"  {name:<8} {text}" for name, text in rows if text)
+
+
+def _cell(cell: int | None) -> str:
+    return "" if cell is None else f"  cell {cell}"
+
+
+def claim_table(claim: Claim) -> str:
+    """One claim: who, what, until when."""
+    head = f"claim {claim.id}  {claim.state}"
+    facts = [
+        ("name", claim.name),
+        ("instance", claim.instance_uuid),
+        ("holder", f"{claim.holder.project}/{claim.holder.user}"),
+        ("reason", claim.holder.reason),
+        ("process", claim.process and claim.process.pid),
+        ("created", f"{claim.created_at:%Y-%m-%d %H:%M:%S} UTC ({ago(claim.created_at)})"),
+        ("ends", claim.expires_at and f"{ago(claim.expires_at)} unless renewed or confirmed"),
+    ]
+    lines = [f"  {name:<8} {value}" for name, value in facts if value]
+    return "\n".join([head, *lines, placement_table(claim.placement)])
+
+
+def devices_table(devices: Iterable[DeviceView], *, wide: bool = False) -> str:
+    """One line a PCI function."""
+    head = ["ADDRESS", "ID", "CLASS", "KIND", "CELL", "DRIVER", "CLAIMABLE"]
+    wide_head = ["PARENT", "IOMMU", "VFS", "NETDEV", "SERIAL"] if wide else []
+    rows = [[*_device_row(one), *(_device_wide(one) if wide else [])] for one in devices]
+    return columns([*head, *wide_head], rows)
+
+
+def _device_row(view: DeviceView) -> list[str]:
+    one = view.function
+    claimable = "yes" if view.claimable else (view.reason or "no")
+    return [
+        one.address,
+        f"{one.vendor_id}:{one.product_id}",
+        one.class_id,
+        one.kind,
+        "" if one.cell is None else str(one.cell),
+        one.driver or "",
+        f"held by {view.claim_id}" if view.claim_id else claimable,
+    ]
+
+
+def _device_wide(view: DeviceView) -> list[str]:
+    one = view.function
+    return [
+        one.parent or "",
+        "" if one.iommu_group is None else str(one.iommu_group),
+        f"{one.num_vfs}/{one.total_vfs}" if one.total_vfs else "",
+        ",".join(one.netdevs),
+        one.serial or "",
+    ]
+
+
+def pools_table(pools: Iterable[Pool]) -> str:
+    """One line a pool."""
+    head = ["ID", "KIND", "CELL", "TOTAL", "USED", "FREE"]
+    rows = [
+        [
+            f"{pool.vendor_id}:{pool.product_id}",
+            pool.kind,
+            "" if pool.cell is None else str(pool.cell),
+            str(pool.total),
+            str(pool.used),
+            str(pool.free),
+        ]
+        for pool in pools
+    ]
+    return columns(head, rows)
+
+
+def findings_table(findings: Iterable[Finding], *, wide: bool = False) -> str:
+    """One line a finding."""
+    head = ["FINDING", "SEVERITY", "KIND", "MESSAGE", "SINCE"]
+    wide_head = ["CLAIM", "LAST SEEN", "SUGGESTED"] if wide else []
+    rows = [
+        [
+            *(one.id, one.severity, one.kind, one.message, ago(one.first_seen)),
+            *(_finding_wide(one) if wide else []),
+        ]
+        for one in findings
+    ]
+    return columns([*head, *wide_head], rows)
+
+
+def _finding_wide(one: Finding) -> list[str]:
+    return [str(one.claim_id or ""), ago(one.last_seen), one.suggested_repair or ""]
+
+
+def events_table(events: Iterable[Event]) -> str:
+    """One line a history entry."""
+    head = ["SEQUENCE", "AT (UTC)", "EVENT", "CLAIM", "BY", "DETAILS"]
+    rows = [
+        [
+            str(one.sequence),
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            one.kind,
+            str(one.claim_id or ""),
+            f"{one.by.project}/{one.by.user}" if one.by else "innkeeper",
+            " ".join(f"{key}={value}" for key, value in one.details.items()),
+        ]
+        for one in events
+    ]
+    return columns(head, rows)
+
+
+def is_terminal() -> bool:
+    """Whether a person is looking at stdout."""
+    return sys.stdout.isatty()
