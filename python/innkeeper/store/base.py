@@ -130,5 +130,5 @@ class Store(Protocol):
         ...
 
     def statistics(self) -> StoreStatistics:
-        """Counts since the store was opened."""
+        """Counts since the store was opened; after it was closed, those of the end."""
         ...

@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
 import structlog
 from sqlalchemy import func, select, update
 
-from innkeeper.errors import StoreCorrupt
+from innkeeper.errors import StoreCorrupt, StoreLocked
 from innkeeper.store.batch import CLAIMS
 from innkeeper.store.engines import ask_pragma
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.opening import Opening, open_database, sibling
-from innkeeper.store.rows import claim_row
+from innkeeper.store.rows import EPOCH, MICROSECOND, claim_row
 from innkeeper.store.salvage import Salvage, read_what_is_left
 from innkeeper.store.tables import claims, ledgers
 from innkeeper.store.transactions import Transactions
@@ -60,7 +61,7 @@ def open_or_rebuild(path: Path, opening: Opening) -> Possession:
 
 def _replace(path: Path, opening: Opening) -> Path:
     salvage = read_what_is_left(path, opening.node)
-    stamp = str(opening.now_us)
+    stamp = _free_stamp(path, opening.now_us)
     unfinished = sibling(path, ".unfinished")
     _remove(unfinished, *(sibling(unfinished, suffix) for suffix in SIBLINGS))
     _build(unfinished, opening, salvage)
@@ -90,11 +91,18 @@ def finish_switch(path: Path) -> Path | None:
     _sync_directory(path.parent)
     rebuilt.replace(path)
     _sync_directory(path.parent)
-    return _aside(path, rebuilt.name.rpartition("-")[2])
+    return _aside(path, rebuilt.name.removeprefix(f"{path.name}.rebuilt-"))
 
 
 def _aside(path: Path, stamp: str) -> Path:
     return sibling(path, f".corrupt-{stamp}")
+
+
+def _free_stamp(path: Path, now_us: int) -> str:
+    """The time of day, and a number when something was set aside in the same second."""
+    moment = f"{EPOCH + now_us * MICROSECOND:%Y%m%dT%H%M%SZ}"
+    stamps = chain([moment], (f"{moment}.{number}" for number in count(2)))
+    return next(stamp for stamp in stamps if not _aside(path, stamp).exists())
 
 
 def _remove(*files: Path) -> None:
@@ -119,8 +127,10 @@ def _build(path: Path, opening: Opening, salvage: Salvage) -> None:
     with connection.begin():
         connection.execute(update(ledgers).where(mine).values(asdict(salvage.standing)))
         CLAIMS.replace(connection, opening.node, map(claim_row, salvage.claims))
-    ask_pragma(connection, "wal_checkpoint(TRUNCATE)")
+    busy = ask_pragma(connection, "wal_checkpoint(TRUNCATE)")
     transactions.close()
+    if busy:
+        raise StoreLocked(f"{path} is in use by another process", path=str(path))
 
 
 def _count_claims(transactions: Transactions) -> int:

@@ -47,6 +47,7 @@ class SqliteStore:
         self._ownership: Ownership | None = None
         self._writer: Writer | None = None
         self._reader: Reader | None = None
+        self._statistics = StoreStatistics(0, 0, 0, 0)
 
     async def open(self, *, boot_id: str | None) -> Opened:  # noqa: D102
         opening = Opening(self._node, boot_id, self._now_us())
@@ -58,6 +59,7 @@ class SqliteStore:
         return _opened(possession)
 
     async def close(self) -> None:  # noqa: D102
+        self._statistics = self.statistics()
         writer, self._writer = self._writer, None
         reader, self._reader = self._reader, None
         ownership, self._ownership = self._ownership, None
@@ -121,8 +123,10 @@ class SqliteStore:
         return gone
 
     def statistics(self) -> StoreStatistics:  # noqa: D102
-        writer, reader = self._require_open(self._writer), self._require_open(self._reader)
-        return replace(writer.statistics(), unreadable_claims=reader.unreadable_claims)
+        if self._writer is None or self._reader is None:
+            return self._statistics
+        unreadable = self._reader.unreadable_claims
+        return replace(self._writer.statistics(), unreadable_claims=unreadable)
 
     def _take_possession(self, opening: Opening) -> Possession:
         with told_as_store_error(self._path):

@@ -90,6 +90,17 @@ async def test_garbage_is_set_aside_and_an_empty_store_opened(database: Database
         assert len(await store.list_claims()) == 1
 
 
+async def test_what_was_set_aside_is_never_overwritten(database: Database) -> None:
+    await in_thread(database.path.parent.mkdir)
+    asides = set()
+    for filler in (b"\x5a", b"\x5b", b"\x5c"):
+        await in_thread(database.path.write_bytes, filler * 10_000)
+        async with database.opened():
+            asides.add((database.found.set_aside, filler))
+    for path, filler in asides:
+        assert await anyio.Path(path or "").read_bytes() == filler * 10_000
+
+
 async def test_a_cut_database_is_set_aside(filled: Database) -> None:
     content = await in_thread(filled.path.read_bytes)
     await in_thread(filled.path.write_bytes, content[: len(content) // 2])
