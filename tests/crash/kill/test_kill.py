@@ -65,9 +65,8 @@ def daemon(folder: Path, **environment: str) -> Iterator[Daemon]:
         process = subprocess.Popen(
             command, env={**os.environ, **environment}, stdout=out, stderr=out
         )
-    client = httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://innkeeper", timeout=20
-    )
+    transport = httpx.HTTPTransport(uds=str(socket), retries=0)
+    client = httpx.Client(transport=transport, base_url="http://innkeeper", timeout=20)
     with client:
         try:
             running = Daemon(process, client, log_start)
@@ -131,6 +130,7 @@ def vf_product(client: httpx.Client) -> str:
 
 def check(client: httpx.Client, told: Told) -> None:
     """Every answered claim is there, no other is, and ledger, store and history agree."""
+    wait_lapsed(client)
     every = [("state", state) for state in (*LIVE, "aborted", "released")]
     claims = {
         claim["id"]: claim
@@ -146,6 +146,12 @@ def check(client: httpx.Client, told: Told) -> None:
     assert usage["devices"]["used"] == len(held)
     assert client.post("/v1/audits").json()["findings"] == []
     check_history(client)
+
+
+def wait_lapsed(client: httpx.Client) -> None:
+    """The lease of B ends at its time, which may come just after the start."""
+    while client.get(f"/v1/claims/{B}").json().get("state") in LIVE:
+        sleep(0.02)
 
 
 def check_history(client: httpx.Client) -> None:
@@ -200,6 +206,8 @@ def kill_and_compare(folder: Path, shim: Path, config: dict[str, str], point: in
     return died
 
 
+# httpcore leaves the socket of a refused connection to the garbage collector.
+@pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")
 def test_a_kill_at_any_write_point_loses_no_answered_claim(
     tmp_path: Path, shim: Path, config: dict[str, str]
 ) -> None:
