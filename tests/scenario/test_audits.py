@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
 
+import anyio.to_thread
 import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
 
@@ -145,3 +150,24 @@ async def test_audits_go_on_by_themselves(
         with anyio.fail_after(10):
             while not await tracker.list_findings():
                 await anyio.sleep(0.001)
+
+
+async def test_a_stored_claim_that_cannot_be_read_is_a_finding(
+    make_tracker: MakeTracker, tmp_path: Path
+) -> None:
+    async with make_tracker() as tracker:
+        lost = (await tracker.place(ClaimSpec(request=Request(vcpus=1)))).claim
+        kept = (await tracker.place(ClaimSpec(request=Request(vcpus=2)))).claim
+    await anyio.to_thread.run_sync(damage_claim, tmp_path / "innkeeper.sqlite3", lost.id)
+    async with make_tracker() as tracker:
+        report = await tracker.audit()
+        assert [finding.kind for finding in report.findings] == ["claim_unreadable"]
+        assert str(lost.id) in report.findings[0].message
+        assert tracker.usage().vcpus.used == kept.placement.vcpus
+
+
+def damage_claim(path: Path, claim_id: UUID) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        row = (str(claim_id),)
+        connection.execute("UPDATE innkeeper_claims SET body = '{' WHERE id = ?", row)
+        connection.commit()

@@ -45,6 +45,7 @@ SEVERITY = {
     "oversubscribed": Severity.ERROR,
     "device_missing": Severity.ERROR,
     "device_shared": Severity.ERROR,
+    "claim_unreadable": Severity.ERROR,
     "counter_missing": Severity.WARNING,
     "host_unreadable": Severity.ERROR,
     "host_unclear": Severity.NOTICE,
@@ -58,6 +59,7 @@ SUGGESTED = {
     "oversubscribed": "release claims, or lower what is reserved",
     "device_missing": "release the claim when its instance is gone, or bring the device back",
     "device_shared": "release one of the claims",
+    "claim_unreadable": "find its instance; claim again under another id, or stop it",
     "counter_missing": "add the counter to the configuration, or release the claim",
 }
 
@@ -95,7 +97,7 @@ class Audits:
         """
         async with self._turn:
             started = self._parts.clock.monotonic()
-            found = [*await self._observe(), *await self._compare()]
+            found = [*await self._observe(), *await self._compare(), *self._unreadable()]
             await self._publish(found)
             return AuditReport(
                 generation=self._parts.writer.generation,
@@ -144,6 +146,14 @@ class Audits:
             for claim in page:
                 yield claim
             marker = page[-1].id
+
+    def _unreadable(self) -> list[Finding]:
+        """Claims that no ledger could be rebuilt from: what they hold is held by nobody."""
+        message = "the record of claim {} is damaged; what it holds is not known and not held"
+        return [
+            self._finding("claim_unreadable", claim_id, message.format(claim_id))
+            for claim_id in self._parts.store.statistics().unreadable_claims
+        ]
 
     def _finding_of(self, difference: _core.Difference) -> Finding:
         finding = self._finding(difference.kind, difference.subject, difference.message)
