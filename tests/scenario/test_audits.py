@@ -72,6 +72,23 @@ async def test_a_held_device_that_vanished_is_a_finding_until_it_is_back(
         assert kinds[-2:] == [EventKind.FOUND, EventKind.CLEARED]
 
 
+async def test_a_device_that_its_guest_opened_is_no_finding(make_tracker: MakeTracker) -> None:
+    driver = ChangingHost()
+    async with make_tracker(driver=driver) as tracker:
+        address = await claim_vf(tracker)
+        opened = tuple(
+            one.model_copy(update={"used_by_host": "opened by a program through vfio-pci"})
+            if one.address == address
+            else one
+            for one in driver.host.functions
+        )
+        driver.host = driver.host.model_copy(update={"functions": opened})
+        assert (await tracker.audit()).findings == ()
+    async with make_tracker(driver=driver) as tracker:
+        assert (await tracker.audit()).findings == ()
+        assert tracker.usage().devices.used == 1
+
+
 async def test_a_host_that_shrank_below_what_is_booked_is_a_finding(
     make_tracker: MakeTracker,
 ) -> None:

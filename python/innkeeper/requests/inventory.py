@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from innkeeper.config import Config, Counter, DeviceSpec
 from innkeeper.objects import Device, Host, Inventory, PciFunction, Quantity
@@ -11,12 +11,17 @@ from innkeeper.objects import Device, Host, Inventory, PciFunction, Quantity
 _BRIDGE = "06"
 
 
-def take_inventory(host: Host, config: Config = Config()) -> Inventory:  # noqa: B008 - immutable
+def take_inventory(
+    host: Host,
+    config: Config = Config(),  # noqa: B008 - immutable
+    held: Container[str] = (),
+) -> Inventory:
     """What of the host may be handed out.
 
     vCPUs are the CPUs that are online and not isolated; memory is what preallocated hugepages leave;
     disk is the file system of `disk.path`. A reservation above its total counts as the total;
-    `inventory_warnings` says so.
+    `inventory_warnings` says so. Devices that claims hold, by address, stay whatever else speaks
+    against them: a guest that runs opens its device, and then the host itself reports it as used.
     """
     shared = [cpu.id for cpu in host.cpus if cpu.online and not cpu.isolated]
     reserved, ratios = config.reserved, config.ratios
@@ -27,7 +32,7 @@ def take_inventory(host: Host, config: Config = Config()) -> Inventory:  # noqa:
         counters={
             one.name: _quantity(one.total, one.reserved, one.ratio) for one in config.counters
         },
-        devices=tuple(_devices(host.functions, config)),
+        devices=tuple(_devices(host.functions, config, held)),
         shared_cpus=format_cpus(shared),
     )
 
@@ -63,9 +68,11 @@ def _ordinary_memory_mib(host: Host) -> int:
     return max(host.memory_kib - hugepages_kib, 0) // 1024
 
 
-def _devices(functions: Iterable[PciFunction], config: Config) -> Iterator[Device]:
+def _devices(
+    functions: Iterable[PciFunction], config: Config, held: Container[str]
+) -> Iterator[Device]:
     for function in functions:
-        if why_not_claimable(function, config) is None:
+        if function.address in held or why_not_claimable(function, config) is None:
             yield Device(
                 address=function.address,
                 vendor_id=function.vendor_id,

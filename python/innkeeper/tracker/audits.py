@@ -48,7 +48,6 @@ SEVERITY = {
     "claim_unreadable": Severity.ERROR,
     "counter_missing": Severity.WARNING,
     "host_unreadable": Severity.ERROR,
-    "host_unclear": Severity.NOTICE,
 }
 """How bad each kind of difference is; a kind that is not here is a warning."""
 
@@ -112,12 +111,12 @@ class Audits:
         except HostUnreadable as error:
             return [self._finding("host_unreadable", self._parts.node, error.message)]
         await self.adopt(host)
-        return [self._finding("host_unclear", warning, warning) for warning in host.warnings]
+        return []
 
     async def adopt(self, host: Host) -> None:
         """Make this observation the ledger's; the device table follows when it changed."""
         parts = self._parts
-        inventory = take_inventory(host, parts.config)
+        inventory = take_inventory(host, parts.config, parts.register.device_holders())
         parts.host = host
         if not parts.ledger.observe(inventory):
             return

@@ -64,6 +64,8 @@ async def open_parts(
         config=config,
     )
     await _restore(parts)
+    parts.inventory = take_inventory(host, config, register.device_holders())
+    ledger.observe(parts.inventory)
     await _write_start(parts, opened)
     return Opening(parts, opened)
 

@@ -46,6 +46,14 @@ class Register:
         """A live claim by its id or by the instance that holds it."""
         return self._claims.get(ref) or self._claims.get(self._by_instance.get(ref, ref))
 
+    def device_holders(self) -> dict[str, UUID]:
+        """Claim by device address."""
+        return {
+            device.address: claim.id
+            for claim in self._claims.values()
+            for device in claim.placement.devices
+        }
+
     def list_claims(
         self,
         *,

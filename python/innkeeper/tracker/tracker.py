@@ -206,11 +206,7 @@ class Tracker:
 
     def device_holders(self) -> Mapping[str, UUID]:
         """Claim by device address."""
-        return {
-            device.address: claim.id
-            for claim in self._parts.register
-            for device in claim.placement.devices
-        }
+        return self._parts.register.device_holders()
 
     def fit(self, request: Request) -> Placement:
         """Where it would be placed now; nothing changes.
