@@ -19,6 +19,8 @@ class Limits:
     head_seconds: float = 5.0
     body_seconds: float = 10.0
     idle_seconds: float = 75.0
+    linger_seconds: float = 1.0
+    """How long a caller that was refused may take to read why."""
     head_bytes: int = 32 * 1024
     connections: int = 2048
     """More than may wait for room at once, so that there is always a way to look and to release."""

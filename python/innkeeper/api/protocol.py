@@ -54,6 +54,7 @@ class PeerProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._unfinished_bytes = 0
         self._refusal: InnkeeperError | None = None
+        self._lingering = False
         self._deadline: asyncio.TimerHandle | None = None
         self._deadline_stage = _Stage.IDLE
 
@@ -63,7 +64,9 @@ class PeerProtocol(HttpToolsProtocol):
         """Take the peer's name; refuse it politely when there are too many."""
         super().connection_made(transport)
         self._peer = peer_of(transport.get_extra_info("socket"))
-        if len(self.connections) > self._limits.connections:
+        if len(self.connections) > 2 * self._limits.connections:
+            self.transport.abort()
+        elif len(self.connections) > self._limits.connections:
             self._refuse(_too_many(self._limits.connections))
         else:
             self._watch()
@@ -76,7 +79,7 @@ class PeerProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, then see whether more has to come."""
-        if self.transport.is_closing():
+        if self._lingering or self.transport.is_closing():
             return
         super().data_received(data)
         if self._stage is _Stage.HEAD:
@@ -97,7 +100,8 @@ class PeerProtocol(HttpToolsProtocol):
         """Close when the answer that is due has been given; who is still asking is sent away."""
         if self._stage is _Stage.BODY:
             self._refuse(Draining("the daemon is stopping; ask again when it is back"))
-        super().shutdown()
+        elif not self._lingering:
+            super().shutdown()
 
     # -- the parser's news ---------------------------------------------------------------------
 
@@ -135,10 +139,10 @@ class PeerProtocol(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """Arm the deadline of the stage that the connection is in, once for each stage."""
-        if self._stage is self._deadline_stage:
+        if self._stage is self._deadline_stage or self._lingering:
             return
         self._disarm()
-        if self._stage is not _Stage.IDLE and not self.transport.is_closing():
+        if self._stage is not _Stage.IDLE:
             self._deadline = self.loop.call_later(self._seconds(), self._too_late)
             self._deadline_stage = self._stage
 
@@ -167,9 +171,26 @@ class PeerProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: InnkeeperError) -> None:
         """Say why, unless that would fall into another answer, and close."""
-        if self._may_speak() and not self.transport.is_closing():
+        if self._lingering or self.transport.is_closing():
+            return
+        if self._may_speak():
             self.transport.write(_raw_problem(error))
-        self.transport.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close so that the caller can read the refusal: what it is still sending is read and dropped.
+
+        A socket that is closed with bytes unread resets, and the caller sees that instead.
+        """
+        self._lingering = True
+        self._disarm()
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._deadline = self.loop.call_later(self._limits.linger_seconds, self.transport.close)
 
     def _may_speak(self) -> bool:
         cycle: Any = self.cycle
