@@ -1,0 +1,46 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from innkeeper.config import Config
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
+
+
+def test_the_python_quick_start_runs_as_it_stands() -> None:
+    (code,) = blocks("python")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 6
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "0-15 12\n"
+    assert ran.stderr == ""
+
+
+def test_the_configuration_that_it_shows_is_good() -> None:
+    for text in blocks("toml"):
+        assert Config.model_validate(tomllib.loads(text)).devices
+
+
+@pytest.mark.parametrize("line", [line for one in blocks("sh") for line in one.splitlines()])
+def test_each_command_line_that_it_shows_exists(line: str) -> None:
+    words = line.partition("#")[0].split()
+    if words[:1] != ["innkeeper"]:
+        pytest.skip("no command of innkeeper's")
+    command = [sys.executable, "-m", "innkeeper", *words[1:2], "--help"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_every_document_that_it_links_exists() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text()):
+        assert (README.parent / target).exists(), target
