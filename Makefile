@@ -9,7 +9,7 @@ export PIP_QUIET := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help run build check format test test-rust test-python test-deep bench clean
+.PHONY: help run build check format test test-rust test-python test-deep interop bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ test-python: $(STAMPS)/debug
 test-deep: $(STAMPS)/debug ## long runs: every kill point, power loss, many random histories
 	TEST_INNKEEPER_DEEP=1 $(BIN)/pytest -q --timeout=3600 tests/crash tests/properties
 
+interop: $(STAMPS)/debug $(STAMPS)/interop ## Nova's own classes read what innkeeper writes, and the other way round
+	$(BIN)/pytest -q tests/interop
+
 check: $(STAMPS)/debug ## formatting, lints, types, layers, stub
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
@@ -44,17 +47,25 @@ format: ## rewrite what the formatters would
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-bench: $(STAMPS)/release ## the core's and the objects' benchmarks
+bench: $(STAMPS)/release $(STAMPS)/interop ## the core's and the objects' benchmarks
 	cargo bench -p innkeeper-core
+	$(BIN)/python benches/bench_objects.py
 
 clean: ## everything that was built
-	rm -rf $(VENV) $(STAMPS) target dist python/innkeeper/*.so
+	rm -rf $(VENV) $(VENV)-interop $(STAMPS) target dist python/innkeeper/*.so
 
 $(STAMPS)/venv: pyproject.toml
 	@mkdir -p $(STAMPS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --group dev
+	@touch $@
+
+# Nova brings its own old and many dependencies, so it lives by itself.
+$(STAMPS)/interop:
+	@mkdir -p $(STAMPS)
+	test -x $(VENV)-interop/bin/python || $(PYTHON) -m venv $(VENV)-interop
+	$(VENV)-interop/bin/python -m pip install --quiet --disable-pip-version-check nova==34.0.0
 	@touch $@
 
 # maturin puts the extension into python/innkeeper, so the newer of the two builds is in use.

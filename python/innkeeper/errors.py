@@ -7,6 +7,10 @@ InnkeeperError
  |   |   |- HeadTooLarge    head_too_large     the head of an HTTP request
  |   |- TooSlow             too_slow           a request that did not arrive in time
  |   |- WrongMethod         wrong_method       the path exists, but not for this method
+ |   |- BadPrimitive        invalid_primitive  an object on the wire or at rest cannot be read
+ |   |   |- UnknownObject   unknown_object     of a class that this side does not have
+ |   |- BadVersion          invalid_version    the object never had this version, or has it not yet
+ |   |- UnknownRelease      unknown_release
  |- NoFit                   no_fit             it does not fit; carries every reason
  |- Undecided               undecided          the search bound was reached
  |- Conflict                conflict
@@ -15,6 +19,10 @@ InnkeeperError
  |   |- AlreadyReleased     already_released
  |   |- NotPending          not_pending        only a pending claim can be confirmed
  |   |- NoLease             no_lease           nothing to renew
+ |   |- IncompatibleObject  incompatible_object  newer than this side can read: ask for a backport
+ |   |- NoBackport          no_backport        a value that an older reader would refuse
+ |   |- ReadOnlyField       read_only_field    set once, never changed
+ |- UnsetField              unset_field        the object does not carry this field
  |- NotFound                not_found
  |   |- UnknownClaim        unknown_claim
  |- Forbidden               forbidden          the peer's role does not allow it
@@ -97,6 +105,33 @@ class WrongMethod(BadRequest):
     code = "wrong_method"
 
 
+class BadPrimitive(BadRequest):
+    """An object as it travels or is stored cannot be read; nothing of it was taken over.
+
+    `details["path"]` names the first offending field, `details["errors"]` all that were found.
+    """
+
+    code = "invalid_primitive"
+
+
+class UnknownObject(BadPrimitive):
+    """`details` has the `name` and `namespace` of a class that this side does not have."""
+
+    code = "unknown_object"
+
+
+class BadVersion(BadRequest):
+    """The version asked for is newer than the object's own, or not a version at all."""
+
+    code = "invalid_version"
+
+
+class UnknownRelease(BadRequest):
+    """No release has this name; `details["known"]` lists them."""
+
+    code = "unknown_release"
+
+
 class NoFit(InnkeeperError):
     """The request does not fit now.
 
@@ -147,6 +182,35 @@ class NoLease(Conflict):
     """The claim is confirmed and has no lease: there is nothing to renew."""
 
     code = "no_lease"
+
+
+class IncompatibleObject(Conflict):
+    """The object is newer than this side can read; the writer can send an older form.
+
+    `details` carry what to ask it for: `name`, `version` and `supported` of the object that is too
+    new, its `path`, and `manifest`, the versions that this side reads of the outermost object and
+    of every class below it.
+    """
+
+    code = "incompatible_object"
+
+
+class NoBackport(Conflict):
+    """The object holds a value that readers of the version asked for would refuse."""
+
+    code = "no_backport"
+
+
+class ReadOnlyField(Conflict):
+    """The field was set before and keeps its value."""
+
+    code = "read_only_field"
+
+
+class UnsetField(InnkeeperError, AttributeError):
+    """The object does not carry this field: it was neither read nor set."""
+
+    code = "unset_field"
 
 
 class NotFound(InnkeeperError):

@@ -3,8 +3,11 @@
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.change_set import ChangeSet
 from innkeeper.objects.claim import Claim, ClaimSpec, ClaimState, Holder, Process
+from innkeeper.objects.compute_node import ComputeNode, ComputeNodeList
+from innkeeper.objects.cpu_model import VirtCPUFeature, VirtCPUModel, VirtCPUTopology
 from innkeeper.objects.event import Event, EventKind
 from innkeeper.objects.finding import AuditReport, Finding, Severity
+from innkeeper.objects.flavor import Flavor, FlavorList
 from innkeeper.objects.host import (
     Cell,
     Cpu,
@@ -17,6 +20,22 @@ from innkeeper.objects.host import (
     PciKind,
     Quantity,
 )
+from innkeeper.objects.hv_spec import HVSpec
+from innkeeper.objects.image_meta import ImageMeta, ImageMetaProps
+from innkeeper.objects.instance import Instance, InstanceList
+from innkeeper.objects.instance_numa import InstanceNUMACell, InstanceNUMATopology
+from innkeeper.objects.migration import Migration, MigrationContext, MigrationList
+from innkeeper.objects.nova import NovaObject
+from innkeeper.objects.numa import (
+    NetworkMetadata,
+    NUMACell,
+    NUMAPagesTopology,
+    NUMATopology,
+    NUMATopologyLimits,
+)
+from innkeeper.objects.pci_device import PciDevice, PciDeviceList
+from innkeeper.objects.pci_pool import PciDevicePool, PciDevicePoolList
+from innkeeper.objects.pci_request import InstancePCIRequest, InstancePCIRequests
 from innkeeper.objects.request import (
     DeviceRequest,
     Filtered,
@@ -25,6 +44,7 @@ from innkeeper.objects.request import (
     Placement,
     Request,
 )
+from innkeeper.objects.service import Service, ServiceList
 from innkeeper.objects.usage import Amounts, Pool, Usage
 
 __all__ = [
@@ -35,6 +55,8 @@ __all__ = [
     "Claim",
     "ClaimSpec",
     "ClaimState",
+    "ComputeNode",
+    "ComputeNodeList",
     "Cpu",
     "Device",
     "DeviceRequest",
@@ -43,11 +65,35 @@ __all__ = [
     "EventKind",
     "Filtered",
     "Finding",
+    "Flavor",
+    "FlavorList",
+    "HVSpec",
     "Holder",
     "Host",
+    "ImageMeta",
+    "ImageMetaProps",
+    "Instance",
+    "InstanceList",
+    "InstanceNUMACell",
+    "InstanceNUMATopology",
+    "InstancePCIRequest",
+    "InstancePCIRequests",
     "Inventory",
+    "Migration",
+    "MigrationContext",
+    "MigrationList",
     "Misfit",
+    "NUMACell",
+    "NUMAPagesTopology",
+    "NUMATopology",
+    "NUMATopologyLimits",
+    "NetworkMetadata",
+    "NovaObject",
     "Pages",
+    "PciDevice",
+    "PciDeviceList",
+    "PciDevicePool",
+    "PciDevicePoolList",
     "PciFunction",
     "PciKind",
     "PlacedDevice",
@@ -56,7 +102,12 @@ __all__ = [
     "Process",
     "Quantity",
     "Request",
+    "Service",
+    "ServiceList",
     "Severity",
     "Usage",
     "VersionedObject",
+    "VirtCPUFeature",
+    "VirtCPUModel",
+    "VirtCPUTopology",
 ]

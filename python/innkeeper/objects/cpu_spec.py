@@ -1,0 +1,65 @@
+"""CPUs as operators write them, and as texts in old databases hold them: `0-3,8,^2`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final
+
+from innkeeper.errors import BadRequest
+
+MAX_CPU: Final = 65_535
+_MAX_PARTS = 65_536
+
+
+def parse_cpu_spec(text: str) -> frozenset[int]:
+    """Numbers and ranges separated by commas; `^` takes out; spaces and empty parts do not matter.
+
+    Raises:
+        BadRequest: a part is no number or range, a range descends, or a CPU is above `MAX_CPU`.
+    """
+    parts = text.split(",", _MAX_PARTS)
+    if len(parts) > _MAX_PARTS:
+        raise BadRequest(f"a list of more than {_MAX_PARTS} CPUs and ranges")
+    included: set[int] = set()
+    excluded: set[int] = set()
+    for part in (one.strip() for one in parts):
+        if part.startswith("^"):
+            excluded.add(_cpu(part[1:], part))
+        elif part:
+            included.update(_range(part))
+    return frozenset(included - excluded)
+
+
+def _range(part: str) -> range:
+    first, dash, last = part.partition("-")
+    if not dash:
+        cpu = _cpu(part, part)
+        return range(cpu, cpu + 1)
+    low, high = _cpu(first, part), _cpu(last, part)
+    if low > high:
+        raise BadRequest(f"the range {part[:40]!r} descends")
+    return range(low, high + 1)
+
+
+def _cpu(text: str, part: str) -> int:
+    digits = text.strip()
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 9 or int(digits) > MAX_CPU:
+        raise BadRequest(f"{part[:40]!r} is not a CPU, or a range of CPUs, up to {MAX_CPU}")
+    return int(digits)
+
+
+def format_cpu_list(cpus: Iterable[int]) -> str:
+    """Every CPU by itself, ascending: the only form that all old readers take."""
+    return ",".join(str(cpu) for cpu in sorted(cpus))
+
+
+def format_cpu_spec(cpus: Iterable[int]) -> str:
+    """With ranges, as the kernel writes it."""
+    return ",".join(_spans(sorted(cpus)))
+
+
+def _spans(cpus: list[int]) -> Iterator[str]:
+    for _, group in groupby(enumerate(cpus), lambda pair: pair[1] - pair[0]):
+        span = [cpu for _, cpu in group]
+        yield str(span[0]) if len(span) == 1 else f"{span[0]}-{span[-1]}"

@@ -1,0 +1,44 @@
+"""What an object carries beside its fields: the version of its shape, and which fields changed."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+Mark = tuple[str, frozenset[str]]
+"""Version and changed fields; equal marks of clean objects are one and the same tuple."""
+
+CLEAN: Final[frozenset[str]] = frozenset()
+
+set_dict: Final[Any] = BaseModel.__dict__["__dict__"].__set__
+"""Gives an object its fields, past any check."""
+
+
+class Marked(BaseModel):
+    """Has room for a mark that is no field and no private attribute."""
+
+    __slots__ = ("mark",)
+
+
+set_mark: Final[Any] = Marked.__dict__["mark"].__set__
+
+
+@cache
+def clean(version: str) -> Mark:
+    """The mark of clean objects of a version."""
+    return version, CLEAN
+
+
+def mark(version: str, changes: frozenset[str] | set[str]) -> Mark:
+    """The mark for a version and changed fields."""
+    return (version, frozenset(changes)) if changes else clean(version)
+
+
+def made(kind: type[Any], data: dict[str, Any], marked: Mark) -> Any:
+    """An object of fields that were checked."""
+    result = object.__new__(kind)
+    set_dict(result, data)
+    set_mark(result, marked)
+    return result

@@ -1,0 +1,134 @@
+"""Runs in the environment of Nova: one JSON request a line, one JSON answer a line.
+
+`{"do": "read", "primitive": P, "manifest": M or null}` reads P with Nova's own classes and writes it again.
+`{"do": "make", "name": N, "seed": I, "manifests": [M, ...]}` makes an object of class N and writes it, also for
+each manifest. An answer is `{"primitive", "backports"}` or `{"error"}`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import random
+import sys
+import warnings
+from typing import Any
+
+os.environ.setdefault("OS_NOVA_DISABLE_EVENTLET_PATCHING", "true")
+warnings.simplefilter("ignore")
+
+from nova import exception, objects  # noqa: E402
+from nova.objects import base, fields  # noqa: E402
+
+TEXTS = ["", "a", "0000:81:00.0", "é計", "x" * 40]
+NO_COMPUTE_HOST = exception.ComputeHostNotFound
+
+
+def make(name: str, chance: random.Random, depth: int = 0) -> Any:
+    """An object with most of its fields set, by the types that Nova itself declares."""
+    kind = getattr(objects, name)
+    made = kind()
+    for field_name, field in sorted(kind.fields.items()):
+        if field_name == "version" and name == "Service":
+            continue
+        if chance.random() < 0.85:
+            setattr(made, field_name, value_of(field, chance, depth))
+    if chance.random() < 0.5:
+        made.obj_reset_changes()
+    return made
+
+
+def value_of(field: Any, chance: random.Random, depth: int) -> Any:
+    if field.nullable and chance.random() < 0.2:
+        return None
+    kind = type(field).__name__
+    if isinstance(field, fields.ObjectField):
+        return make(field._type._obj_name, chance, depth + 1)
+    if isinstance(field, fields.ListOfObjectsField):
+        inner = field._type._element_type._type._obj_name
+        return [make(inner, chance, depth + 1) for _ in range(chance.randrange(3))]
+    values = getattr(field, "valid_values", None)
+    if values:
+        return chance.choice(list(values))
+    return MAKERS[kind](chance)
+
+
+def text(chance: random.Random) -> str:
+    return chance.choice(TEXTS)
+
+
+def number(chance: random.Random) -> int:
+    return chance.choice([0, 1, -1, 5, 2**31, 2**63 - 1])
+
+
+def cpus(chance: random.Random) -> set[int]:
+    return set(chance.sample(range(64), chance.randrange(5)))
+
+
+MAKERS = {
+    "IntegerField": number,
+    "FloatField": lambda chance: chance.choice([0.0, 1.5, 16.0]),
+    "BooleanField": lambda chance: chance.random() < 0.5,
+    "FlexibleBooleanField": lambda chance: chance.random() < 0.5,
+    "StringField": text,
+    "NetworkModelField": lambda chance: None,
+    "ResourceClassField": lambda chance: "VCPU",
+    "UUIDField": lambda chance: f"{chance.randrange(16**8):08x}-2222-4333-8444-555555555555",
+    "DateTimeField": lambda chance: datetime.datetime(
+        2015, 10, 16, chance.randrange(24), 0, 13, tzinfo=datetime.UTC
+    ),
+    "IPAddressField": lambda chance: chance.choice(["192.0.2.1", "2001:db8::1"]),
+    "IPV4AddressField": lambda chance: "192.0.2.1",
+    "IPV6AddressField": lambda chance: "2001:db8::1",
+    "DictOfStringsField": lambda chance: dict.fromkeys("abc"[: chance.randrange(4)], "v"),
+    "DictOfNullableStringsField": lambda chance: dict.fromkeys("abc"[: chance.randrange(4)]),
+    "DictOfIntegersField": lambda chance: {str(cpu): cpu for cpu in cpus(chance)},
+    "ListOfStringsField": lambda chance: TEXTS[: chance.randrange(4)],
+    "ListOfIntegersField": lambda chance: sorted(cpus(chance)),
+    "ListOfDictOfNullableStringsField": lambda chance: [{"vendor_id": "8086", "x": None}],
+    "SetOfIntegersField": cpus,
+    "SetOfStringsField": lambda chance: set(TEXTS[: chance.randrange(4)]),
+    "ListOfSetsOfIntegersField": lambda chance: [cpus(chance)],
+    "VersionPredicateField": lambda chance: ">=1.0",
+}
+
+
+def read(asked: dict[str, Any]) -> dict[str, Any]:
+    made = base.NovaObject.obj_from_primitive(asked["primitive"])
+    return {"primitive": made.obj_to_primitive()}
+
+
+def create(asked: dict[str, Any]) -> dict[str, Any]:
+    made = make(asked["name"], random.Random(asked["seed"]))
+    backports = [backport(made, manifest) for manifest in asked["manifests"]]
+    return {"primitive": made.obj_to_primitive(), "backports": backports}
+
+
+def backport(made: Any, manifest: dict[str, str]) -> Any:
+    try:
+        return made.obj_to_primitive(manifest[made.obj_name()], manifest)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def nobody(*_args: Any, **_kwargs: Any) -> Any:
+    """No service and no compute node is known, so that writing for old readers needs no database."""
+    raise NO_COMPUTE_HOST(host="anybody")
+
+
+def main() -> None:
+    objects.register_all()
+    objects.Service.get_by_compute_host = nobody
+    objects.ComputeNodeList.get_all_by_host = nobody
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            answer = read(asked) if asked["do"] == "read" else create(asked)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        sys.stdout.write(json.dumps(answer, default=list) + "\n")
+        sys.stdout.flush()
+
+
+main()

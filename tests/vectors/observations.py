@@ -1,0 +1,32 @@
+"""Which recordings of single rules are replayed, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.vectors.changes_replay import judge_change
+from tests.vectors.fields_replay import judge_field
+from tests.vectors.hydrate_replay import judge_hydration
+from tests.vectors.rows import Row
+from tests.vectors.rpc_replay import judge_call
+from tests.vectors.stored_replay import judge_text
+from tests.vectors.verdicts import Verdict
+
+#: start of a file's name -> the judge of its rows.
+JUDGES: dict[str, Callable[[Row], Verdict]] = {
+    "x_changes": judge_change,
+    "x_dbformats": judge_text,
+    "legacy_db_": judge_text,
+    "x_fields": judge_field,
+    "x_hydrate": judge_hydration,
+    "x_rpc": judge_call,
+}
+
+_OLD_READERS = "what old releases make of newer ones' primitives: nothing that innkeeper does"
+
+#: file -> why none of its rows is replayed.
+NOT_REPLAYED = {
+    "x_cross_juno": _OLD_READERS,
+    "x_cross_kilo": _OLD_READERS,
+    "x_cross_liberty": _OLD_READERS,
+}
