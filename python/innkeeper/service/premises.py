@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Final
 from innkeeper.config import Config, load_config
 from innkeeper.config.places import config_path, socket_path, state_directory
 from innkeeper.errors import BadConfig
+from innkeeper.service.node_name import node_name
 
 DATABASE_NAME: Final = "innkeeper.sqlite3"
 
@@ -67,7 +67,7 @@ def lay_premises(options: ServeOptions, environ: Mapping[str, str]) -> Premises:
     return Premises(
         config_path=file,
         config=config,
-        node=config.node or socket.gethostname(),
+        node=node_name(config.node, state),
         state_directory=state,
         socket_path=path,
         open_to_others=bool(stat.S_IMODE(state.stat().st_mode) & 0o077),
