@@ -1,7 +1,10 @@
-"""`innkeeper`: every command, and how a run ends."""
+"""`innkeeper`: finds the command, and says how it ended."""
 
 from __future__ import annotations
 
+import gc
+import os
+import os
 import signal
 import sys
 from pathlib import Path
@@ -9,12 +12,13 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.cli.commands import audits, claims, look, run, setup
+from innkeeper.cli.catalogue import Commands
 from innkeeper.cli.exits import exit_code, tell
 from innkeeper.cli.session import Session
 from innkeeper.errors import InnkeeperError
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -35,7 +39,8 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
 def begin(
     context: typer.Context,
     socket: Annotated[
-        Path | None, typer.Option("--socket", metavar="P", help="The daemon's socket.")
+        Path | None,
+        typer.Option("--socket", metavar="P", help="The daemon's socket; else $INNKEEPER_SOCKET."),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="And exit.")
@@ -45,29 +50,11 @@ def begin(
     context.obj = Session(socket)
 
 
-app.command()(setup.serve)
-app.command()(look.show)
-app.command()(look.devices)
-app.command()(look.pools)
-app.add_typer(claims.claims_app, name="claims")
-app.command()(claims.claim)
-app.command()(claims.confirm)
-app.command()(claims.renew)
-app.command()(claims.release)
-app.command()(claims.fit)
-app.command("explain", help="Another name of `fit`.")(claims.fit)
-app.command(context_settings={"ignore_unknown_options": False})(run.run)
-app.add_typer(audits.audit_app, name="audit")
-app.command()(audits.findings)
-app.command()(audits.history)
-app.command()(setup.capture)
-app.add_typer(setup.config_app, name="config")
-
-
 def main() -> None:
     """Run one command; a refusal is told on stderr and is an exit code, never a traceback."""
-    # A reader that went away, as in `innkeeper claims | head`, ends us quietly.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # Objects of a short run are not worth looking for garbage in; `serve` turns it on again.
+    gc.disable()
+    _steady_streams()
     try:
         app()
     except InnkeeperError as error:
@@ -75,3 +62,11 @@ def main() -> None:
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def _steady_streams() -> None:
+    """A stream that was closed takes everything, and none breaks on characters it does not have."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - open to the end
+        getattr(sys, name).reconfigure(errors="backslashreplace")

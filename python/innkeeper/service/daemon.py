@@ -180,7 +180,11 @@ class Daemon:
         self._notifier.ready(f"serving at {listener.path}")
         view = host_view(self._parts)
         listening = Listening(listener.path, self._premises.state_directory, view)
-        await anyio.to_thread.run_sync(announce, listening)
+        try:
+            await anyio.to_thread.run_sync(announce, listening)
+        except Exception:
+            # Whoever wanted to be told may be gone; the daemon serves all the same.
+            log.exception("announcement failed")
 
     async def _obey(self, signals: AsyncIterator[signal.Signals]) -> None:
         async for one in signals:

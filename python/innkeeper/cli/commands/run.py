@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from typing import Annotated
 
 import typer
@@ -47,6 +48,8 @@ def _become(client: Client, claim: Claim, program: str, command: list[str]) -> N
     words = environment(claim.placement, claim.id)
     try:
         _bind(claim.placement.cpus)
+        # Python ignores SIGPIPE, and what is ignored stays so in CMD.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execve(program, command, {**os.environ, **words})
     except OSError as error:
         client.release(claim.id)
