@@ -26,7 +26,7 @@ from innkeeper.api.views import (
     PoolList,
 )
 from innkeeper.config.places import client_sockets
-from innkeeper.errors import BadRequest, InnkeeperError, Unreachable, error_classes
+from innkeeper.errors import InnkeeperError, Unreachable, error_classes
 from innkeeper.objects import (
     AuditReport,
     Claim,
@@ -56,11 +56,20 @@ class _UnixConnection(HTTPConnection):
         self.sock.connect(os.fspath(self._path))
 
 
+def _problem_of(place: Path) -> str | None:
+    """Why nobody can be asked there; null when somebody listens."""
+    with closing(socket.socket(socket.AF_UNIX)) as probe:
+        probe.settimeout(PATIENCE)
+        number = probe.connect_ex(os.fspath(place))
+    return os.strerror(number).lower() if number else None
+
+
 class Client:
     """Asks one daemon; refusals come back as the errors that they were."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
         self._path = path
+        self._patience = patience
 
     @classmethod
     def find(cls, given: Path | None) -> Client:
@@ -70,15 +79,15 @@ class Client:
             Unreachable: none does; the message lists the sockets that were tried.
         """
         places = client_sockets(os.environ, given)
+        problems = []
         for place in places:
-            with closing(socket.socket(socket.AF_UNIX)) as probe:
-                probe.settimeout(PATIENCE)
-                if probe.connect_ex(os.fspath(place)) == 0:
-                    return cls(place)
-        tried = ", ".join(str(place) for place in places)
+            problem = _problem_of(place)
+            if problem is None:
+                return cls(place)
+            problems.append(f"{place} ({problem})")
         raise Unreachable(
-            f"no daemon answers at {tried}; start one with `innkeeper serve`, "
-            "or name its socket with --socket",
+            f"no daemon answers at {', '.join(problems)}; "
+            "start one with `innkeeper serve`, or name its socket with --socket",
             tried=[str(place) for place in places],
         )
 
@@ -119,8 +128,16 @@ class Client:
 
     def place(self, order: ClaimOrder) -> Claim:
         """Claim room; the answer comes when it is durable."""
-        patience = PATIENCE + (order.wait_seconds or 0.0)
-        return self._ask(Claim, "POST", "/v1/claims", body=order, patience=patience)
+        try:
+            return self._ask(
+                Claim, "POST", "/v1/claims", body=order, longer=order.wait_seconds or 0.0
+            )
+        except Unreachable as error:
+            raise Unreachable(
+                f"{error.message}; whether claim {order.claim_id} was made is not known: "
+                f"`innkeeper claims show {order.claim_id}` says, once the daemon is back",
+                claim_id=str(order.claim_id),
+            ) from error
 
     def change(self, ref: UUID, act: str, body: BaseModel | None = None) -> Claim:
         """`confirm`, `abort` or `renew` a claim."""
@@ -147,12 +164,11 @@ class Client:
                 return
             marker = page.next_marker
 
-    def events(self, claim_id: UUID | None) -> Iterator[Event]:
-        """History, page by page; of one claim when an id is given."""
+    def events(self, **of: UUID) -> Iterator[Event]:
+        """History, page by page; of one claim or instance when `claim_id` or `instance_uuid` is given."""
         after = 0
         while True:
-            named = str(claim_id) if claim_id else None
-            query = {"after": after, "claim_id": named, "limit": PAGE}
+            query = {"after": after, "limit": PAGE} | {key: str(ref) for key, ref in of.items()}
             page = self._ask(EventList, "GET", "/v1/events", query=query)
             yield from page.events
             if len(page.events) < PAGE:
@@ -169,9 +185,9 @@ class Client:
         *,
         query: Query | None = None,
         body: BaseModel | None = None,
-        patience: float = PATIENCE,
+        longer: float = 0.0,
     ) -> Answer:
-        text = self._send(method, _target(path, query or {}), body, patience)
+        text = self._send(method, _target(path, query or {}), body, self._patience + longer)
         try:
             return kind.model_validate_json(text)
         except ValidationError as error:
@@ -215,18 +231,3 @@ def _refusal(status: int, text: bytes) -> InnkeeperError:
     details = {k: v for k, v in problem.items() if k not in ("type", "title", "status")}
     details.pop("message", None)
     return kind(str(message), **details)
-
-
-def parse_ref(text: str) -> UUID:
-    """A claim or instance id.
-
-    Raises:
-        BadRequest: it is no UUID.
-    """
-    try:
-        return UUID(text)
-    except ValueError:
-        raise BadRequest(
-            f"{text!r} is no claim or instance id; ids are UUIDs such as "
-            "6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11 (`innkeeper claims` lists them)"
-        ) from None

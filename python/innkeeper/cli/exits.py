@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
-
-from pydantic import BaseModel
 
 from innkeeper.errors import (
     BadRequest,
@@ -45,38 +46,63 @@ def exit_code(error: InnkeeperError) -> Exit:
     return next((code for kind, code in _BY_CLASS if isinstance(error, kind)), Exit.ERROR)
 
 
+def emit(text: str) -> None:
+    """Data goes to stdout; a reader that went away, as in `innkeeper claims | head`, ends the run.
+
+    Raises:
+        InnkeeperError: it cannot be written, such as to a full disk.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up_stdout()
+        sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        _give_up_stdout()
+        raise InnkeeperError(f"cannot write the answer: {error.strerror}") from error
+
+
+def _give_up_stdout() -> None:
+    """What is still buffered must not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(text: str) -> None:
-    """Talk goes to stderr, data to stdout."""
-    print(text, file=sys.stderr)
+    """Talk goes to stderr; nobody has to listen."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        return
 
 
 def tell(error: InnkeeperError) -> None:
     """What was asked, what is free, what would fit."""
-    say(f"innkeeper: {error.message} [{error.code}]")
-    for reason in error.details.get("reasons") or ():
+    reasons = error.details.get("reasons") or ()
+    if not reasons:
+        say(f"innkeeper: {error.message} [{error.code}]")
+        return
+    say(f"innkeeper: it does not fit [{error.code}]")
+    for reason in reasons:
         for line in _reason_lines(_plain(reason)):
             say(f"  {line}")
-    nearest = error.details.get("nearest")
-    if nearest:
-        say(f"  would fit now: {_flags(_plain(nearest)) or 'nothing of it'}")
+    nearest = _flags(_plain(error.details.get("nearest") or {}))
+    say(f"  would fit now: {nearest}" if nearest else "  nothing of this kind would fit now")
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """A detail as it travels: without a daemon it is still an object."""
-    plain: dict[str, Any] = value.model_dump() if isinstance(value, BaseModel) else value
+def _plain(value: Any) -> Mapping[str, Any]:
+    """A detail as it travels; without a daemon it is still an object."""
+    plain: Mapping[str, Any] = value if isinstance(value, Mapping) else value.model_dump()
     return plain
 
 
-def _reason_lines(reason: dict[str, Any]) -> list[str]:
-    lines = [f"{reason['resource']}: {reason['message']}"]
-    lines += [
-        f"  {step['filter']}: removed {step['removed']}, left {step['left']}"
-        for step in reason.get("filters") or ()
-    ]
-    return lines
+def _reason_lines(reason: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{reason['resource']}: {reason['message']}"
+    for step in reason.get("filters") or ():
+        yield f"  {step['filter']}: removed {step['removed']}, left {step['left']}"
 
 
-def _flags(request: dict[str, Any]) -> str:
+def _flags(request: Mapping[str, Any]) -> str:
     """A request in the words of the command line."""
     flags = [
         f"{flag} {request[name]}{unit}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
 
+from innkeeper.cli.exits import emit
 from innkeeper.errors import BadRequest
 
 
@@ -25,51 +25,74 @@ class Form(StrEnum):
     LIBVIRT = "libvirt"
 
 
-Output = Annotated[
-    str, typer.Option("-o", "--output", metavar="FORM", help=" | ".join(Form), show_default=False)
-]
+def _output(*forms: Form) -> Any:
+    """An option that takes these; anything else is refused before anything is done."""
 
-Writers = Mapping[Form, Callable[[], str | None]]
-"""Each form that a command has, and how its text is made; null when it was written already."""
+    def check(value: str) -> str:
+        if value not in forms:
+            raise typer.BadParameter(
+                f"{value!r} is not for this command; it has {', '.join(forms)}"
+            )
+        return value
+
+    return typer.Option(
+        "-o", "--output", metavar="FORM", callback=check, help=", ".join(forms) + "."
+    )
 
 
-def chosen(text: str, forms: Sequence[Form]) -> Form:
-    """The form that was named.
+_LISTS = (Form.TABLE, Form.WIDE, Form.JSON, Form.YAML, Form.NAME)
+_ANSWERS = (Form.TABLE, Form.WIDE, Form.JSON, Form.YAML, Form.ENV, Form.LIBVIRT)
 
-    Raises:
-        BadRequest: the command does not have it.
-    """
-    named = next((form for form in forms if form == text), None)
-    if named is None:
-        raise BadRequest(f"-o {text} is not for this command; it has {', '.join(forms)}")
-    return named
+ListOutput = Annotated[str, _output(*_LISTS)]
+FitOutput = Annotated[str, _output(*_ANSWERS)]
+ClaimOutput = Annotated[str, _output(*Form)]
+
+Writers = Mapping[Form, Callable[[], str]]
+"""Each form that a command has, and how its text is made."""
 
 
 def put(output: str, writers: Writers) -> None:
-    """Write the answer to stdout in the form that was asked for."""
-    text = writers[chosen(output, tuple(writers))]()
-    if text:
-        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    """Write the answer to stdout in the form that was asked for.
+
+    Raises:
+        BadRequest: this answer has no such form.
+    """
+    writer = writers.get(Form(output))
+    if writer is None:
+        raise BadRequest(f"-o {output} is not for this answer; it has {', '.join(writers)}")
+    emit(writer())
 
 
-def json_text(value: BaseModel | Sequence[BaseModel]) -> str:
-    """The API's own objects; a sequence is a JSON array."""
+def names(values: Iterable[object]) -> str:
+    """One name a line, each once."""
+    return "\n".join(dict.fromkeys(str(value) for value in values))
+
+
+def data_writers(value: BaseModel | Sequence[BaseModel]) -> dict[Form, Callable[[], str]]:
+    """The API's own objects; a sequence is an array."""
+    return {Form.JSON: lambda: _json_text(value), Form.YAML: lambda: _yaml_text(value)}
+
+
+def _json_text(value: BaseModel | Sequence[BaseModel]) -> str:
     if isinstance(value, BaseModel):
         return value.model_dump_json(indent=2)
-    return "[\n" + ",\n".join(one.model_dump_json(indent=2) for one in value) + "\n]"
+    return "[" + ",\n".join(one.model_dump_json(indent=2) for one in value) + "]"
 
 
-def yaml_text(value: BaseModel | Sequence[BaseModel]) -> str:
-    """The same as YAML."""
+def _yaml_text(value: BaseModel | Sequence[BaseModel]) -> str:
     import yaml
 
+    plain: Any
     if isinstance(value, BaseModel):
-        plain: object = value.model_dump(mode="json")
+        plain = value.model_dump(mode="json")
     else:
         plain = [one.model_dump(mode="json") for one in value]
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    text: str = yaml.dump(plain, Dumper=_dumper(), sort_keys=False, allow_unicode=True)
+    return text
 
 
-def data_writers(value: BaseModel | Sequence[BaseModel]) -> dict[Form, Callable[[], str | None]]:
-    """The two forms that every answer has."""
-    return {Form.JSON: lambda: json_text(value), Form.YAML: lambda: yaml_text(value)}
+def _dumper() -> Any:
+    """The one in C, where there is one: a large host is megabytes of YAML."""
+    import yaml
+
+    return getattr(yaml, "CSafeDumper", yaml.SafeDumper)

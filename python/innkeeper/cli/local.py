@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +11,9 @@ import typer
 from innkeeper.api.views import DeviceView, FitAnswer, HostView
 from innkeeper.cli.client import Client
 from innkeeper.cli.exits import say
+from innkeeper.cli.session import Session
 from innkeeper.config import Config, load_config
-from innkeeper.config.places import config_path
+from innkeeper.config.places import config_path, state_directory
 from innkeeper.errors import Unreachable
 from innkeeper.objects import Host, Request
 
@@ -43,7 +43,7 @@ class LocalHost:
         from innkeeper.drivers import driver_for
 
         config = load_config(config_path(os.environ), os.environ)
-        with driver_for(root, simulate, config.disk.path or str(Path.cwd())) as driver:
+        with driver_for(root, simulate, config.disk.path or _disk_of_the_state()) as driver:
             return cls(config, driver.observe())
 
     def view(self) -> HostView:
@@ -84,23 +84,23 @@ class LocalHost:
         ledger = Ledger(take_inventory(self.host, self.config))
         with object_reasons():
             placement = placement_object(ledger.fit(request))
-        return FitAnswer(placement=placement, count=ledger.count(request, 10_000))
+        return FitAnswer(placement=placement, count=ledger.count(request))
+
+
+def _disk_of_the_state() -> str:
+    """Where a daemon would keep its state, or the nearest folder above that is there already."""
+    state = state_directory(os.environ).absolute()
+    return str(next(folder for folder in (state, *state.parents) if folder.is_dir()))
 
 
 def client_unless_local(
-    socket: Path | None, *, local: bool, root: str | None, simulate: str | None
+    session: Session, *, local: bool, root: str | None, simulate: str | None
 ) -> Client | None:
-    """A daemon's client, or null to look for oneself, which is said on stderr when nobody asked for it.
-
-    Raises:
-        Unreachable: a socket was named and nobody listens there.
-    """
+    """A daemon's client, or null to look for oneself, which is said on stderr when nobody asked for it."""
     if local or root is not None or simulate is not None:
         return None
     try:
-        return Client.find(socket)
-    except Unreachable:
-        if socket is not None:
-            raise
-        say("innkeeper: no daemon answers; this is the host as it is, without any claims")
+        return session.client()
+    except Unreachable as error:
+        say(f"innkeeper: {error.message}; this is the host as it is now, without any claims")
         return None

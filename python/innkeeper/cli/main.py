@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import os
 import signal
 import sys
 from pathlib import Path

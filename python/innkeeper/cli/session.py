@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from innkeeper.cli.client import Client
+if TYPE_CHECKING:
+    from innkeeper.cli.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class Session:
 
     def client(self) -> Client:
         """A client of the daemon. Raises Unreachable."""
+        from innkeeper.cli.client import Client
+
         return Client.find(self.socket)
 
 

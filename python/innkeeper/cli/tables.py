@@ -1,45 +1,31 @@
-"""Answers as tables for people: plain columns, no frames, nothing cut when it is not a terminal."""
+"""Answers as tables for people: plain columns, no frames, nothing cut."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
-from innkeeper.api.views import DeviceView
-from innkeeper.clock import SystemClock
-from innkeeper.objects import Claim, Event, Finding, Placement, Pool
+from innkeeper.api.views import DeviceView, FitAnswer
+from innkeeper.cli.picture.lines import cells_of
+from innkeeper.cli.quantities import ago, size, until
+from innkeeper.objects import Claim, ClaimState, Event, Finding, Placement, Pool
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Left-aligned columns, two blanks between."""
-    table = [list(head), *([cell or "-" for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in table)
+    """Left-aligned columns, two blanks between; an empty cell is a dash."""
+    table = [list(head), *([_printable(cell) or "-" for cell in row] for row in rows)]
+    widths = [max(map(cells_of, column)) for column in zip(*table, strict=True)]
+    lines = (
+        "  ".join(
+            cell + " " * (width - cells_of(cell)) for cell, width in zip(row, widths, strict=True)
+        )
+        for row in table
+    )
     return "\n".join(line.rstrip() for line in lines)
 
 
-def size(mib: int) -> str:
-    """MiB in the largest unit that keeps it exact to one decimal: `512 MiB`, `1.5 GiB`, `2 TiB`."""
-    for unit, factor in (("TiB", 2**20), ("GiB", 2**10)):
-        if mib >= factor:
-            return f"{round(mib / factor, 1):g} {unit}"
-    return f"{mib} MiB"
-
-
-def ago(then: datetime) -> str:
-    """How long since, or until, a moment."""
-    seconds = (SystemClock().now() - then).total_seconds()
-    text = duration(abs(seconds))
-    return f"in {text}" if seconds < 0 else text
-
-
-def duration(seconds: float) -> str:
-    """The largest fitting unit: `45s`, `12m`, `3h`, `5d`."""
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= 2 * length:
-            return f"{int(seconds // length)}{unit}"
-    return f"{int(seconds)}s"
+def _printable(text: str) -> str:
+    """A name must not be able to steer the terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def claims_table(claims: Iterable[Claim], *, wide: bool = False) -> str:
@@ -69,7 +55,7 @@ def _claim_row(claim: Claim) -> list[str]:
 def _ends(claim: Claim) -> str:
     if claim.process is not None and claim.state.live:
         return f"with pid {claim.process.pid}"
-    return ago(claim.expires_at) if claim.expires_at else ""
+    return until(claim.expires_at) if claim.expires_at and claim.state.live else ""
 
 
 def _wide_cells(claim: Claim) -> list[str]:
@@ -97,24 +83,39 @@ def placement_table(placement: Placement) -> str:
     return "\n".join(f"  {name:<8} {text}" for name, text in rows if text)
 
 
+def fit_table(answer: FitAnswer) -> str:
+    """Where it would be placed, and how often."""
+    times = "once" if answer.count == 1 else f"{answer.count} times"
+    return f"it fits, {times}\n{placement_table(answer.placement)}"
+
+
 def _cell(cell: int | None) -> str:
     return "" if cell is None else f"  cell {cell}"
 
 
 def claim_table(claim: Claim) -> str:
     """One claim: who, what, until when."""
-    head = f"claim {claim.id}  {claim.state}"
     facts = [
         ("name", claim.name),
         ("instance", claim.instance_uuid),
         ("holder", f"{claim.holder.project}/{claim.holder.user}"),
         ("reason", claim.holder.reason),
-        ("process", claim.process and claim.process.pid),
-        ("created", f"{claim.created_at:%Y-%m-%d %H:%M:%S} UTC ({ago(claim.created_at)})"),
-        ("ends", claim.expires_at and f"{ago(claim.expires_at)} unless renewed or confirmed"),
+        ("created", f"{claim.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(claim.created_at)} ago"),
+        ("ends", _end_in_words(claim)),
     ]
-    lines = [f"  {name:<8} {value}" for name, value in facts if value]
-    return "\n".join([head, *lines, placement_table(claim.placement)])
+    lines = [f"  {name:<8} {_printable(str(value))}" for name, value in facts if value]
+    return "\n".join([f"claim {claim.id}  {claim.state}", *lines, placement_table(claim.placement)])
+
+
+def _end_in_words(claim: Claim) -> str:
+    if not claim.state.live:
+        return ""
+    if claim.process is not None:
+        return f"with process {claim.process.pid}"
+    if claim.expires_at is None:
+        return "when it is released"
+    condition = "renewed" if claim.state is ClaimState.CONFIRMED else "confirmed"
+    return f"{claim.expires_at:%H:%M:%S} UTC, {until(claim.expires_at)}, unless {condition} before"
 
 
 def devices_table(devices: Iterable[DeviceView], *, wide: bool = False) -> str:
@@ -200,8 +201,3 @@ def events_table(events: Iterable[Event]) -> str:
         for one in events
     ]
     return columns(head, rows)
-
-
-def is_terminal() -> bool:
-    """Whether a person is looking at stdout."""
-    return sys.stdout.isatty()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+from uuid import uuid4
 
 import typer
 from pydantic import ValidationError
 
 from innkeeper.api.views import ClaimOrder
 from innkeeper.api.wrong_words import refusal_of
+from innkeeper.cli.refs import parse_uuid
+from innkeeper.cli.spec_file import read_spec
+from innkeeper.config.nearest import quoted
 from innkeeper.errors import BadRequest
 from innkeeper.requests.sizes import (
     parse_count,
@@ -25,9 +27,6 @@ from innkeeper.requests.sizes import (
     parse_duration,
     parse_memory,
 )
-
-SPEC_LIMIT = 2**20
-"""Bytes that a spec file may have."""
 
 VCpus = Annotated[str | None, typer.Option("--vcpus", metavar="N", help="vCPUs.")]
 Memory = Annotated[
@@ -82,32 +81,27 @@ class ClaimWords:
     spec: Spec = None
 
     def order(self, *, pid: int | None = None) -> ClaimOrder:
-        """The claim: the spec file, then each flag over it.
+        """The claim: the spec file, then each flag over it; it has an id in any case.
 
         Raises:
             BadRequest: a word is wrong, or nothing is asked for.
         """
-        words = _read_spec(self.spec) if self.spec is not None else {}
-        request = _section(words, "request")
-        request |= self._request()
-        holder = _section(words, "holder") | _given(project=self.project, reason=self.reason)
-        words |= {"request": request} | self._claim()
-        if holder:
-            words["holder"] = holder
-        if pid is not None:
-            words["pid"] = pid
+        words = read_spec(self.spec) if self.spec is not None else {}
+        request = _section(words, "request") | self._request()
         if not request:
             raise BadRequest(
                 "nothing is asked for; name at least one of --vcpus, --memory, --disk, --device, "
                 "--counter, or a --spec"
             )
-        return _validated(words)
+        holder = _section(words, "holder") | _given(project=self.project, reason=self.reason)
+        parts = _given(request=request, holder=holder or None, pid=pid)
+        return _validated({"claim_id": str(uuid4()), **words, **parts, **self._claim()})
 
     def _request(self) -> dict[str, Any]:
         return _given(
-            vcpus=self.vcpus and parse_count(self.vcpus, what="--vcpus"),
-            memory_mib=self.memory and parse_memory(self.memory, what="--memory"),
-            disk_mib=self.disk and parse_disk(self.disk, what="--disk"),
+            vcpus=_said(self.vcpus, parse_count, "--vcpus"),
+            memory_mib=_said(self.memory, parse_memory, "--memory"),
+            disk_mib=_said(self.disk, parse_disk, "--disk"),
             devices=[parse_device(one, what="--device").model_dump() for one in self.devices or ()]
             or None,
             counters=_counters(self.counters or ()) or None,
@@ -115,11 +109,11 @@ class ClaimWords:
 
     def _claim(self) -> dict[str, Any]:
         return _given(
-            claim_id=self.claim_id,
-            instance_uuid=self.instance,
+            claim_id=_said(self.claim_id, parse_uuid, "--claim-id"),
+            instance_uuid=_said(self.instance, parse_uuid, "--instance"),
             name=self.name,
-            lease_seconds=self.lease and parse_duration(self.lease, what="--lease"),
-            wait_seconds=self.wait and parse_duration(self.wait, what="--wait"),
+            lease_seconds=_said(self.lease, parse_duration, "--lease"),
+            wait_seconds=_said(self.wait, parse_duration, "--wait"),
         )
 
 
@@ -158,62 +152,22 @@ def _counters(texts: Iterable[str]) -> dict[str, int]:
     return counters
 
 
-def _section(words: dict[str, Any], name: str) -> dict[str, Any]:
-    section = words.get(name) or {}
+def _said(text: str | None, parse: Callable[..., Any], flag: str) -> Any:
+    return None if text is None else parse(text, what=flag)
+
+
+def _section(words: Mapping[str, Any], name: str) -> dict[str, Any]:
+    section = words.get(name, {})
     if not isinstance(section, dict):
-        raise BadRequest(f"{name} in the spec should be a table, not {section!r}")
-    return dict(section)
+        raise BadRequest(f"`{name}` in the spec should be a table, not {quoted(section)}")
+    return section
 
 
-def _read_spec(name: str) -> dict[str, Any]:
-    """A spec file of any of the three forms; JSON is YAML, and TOML is told by its ending."""
-    text = _spec_text(name)
+def _validated(words: Mapping[str, Any]) -> ClaimOrder:
     try:
-        words = _parse(text, toml=name.endswith(".toml"))
-    except ValueError as error:
-        raise BadRequest(f"spec {name} cannot be read: {error}") from None
-    if not isinstance(words, dict):
-        raise BadRequest(f"spec {name} should hold one claim, a table of its words")
-    return words
-
-
-def _spec_text(name: str) -> str:
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(SPEC_LIMIT + 1)
-        else:
-            with Path(name).open("rb") as file:
-                data = file.read(SPEC_LIMIT + 1)
-        if len(data) > SPEC_LIMIT:
-            raise BadRequest(f"spec {name} has more than {SPEC_LIMIT} bytes")
-        return data.decode()
-    except OSError as error:
-        raise BadRequest(f"spec {name} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise BadRequest(f"spec {name} is not UTF-8 text") from None
-
-
-def _parse(text: str, *, toml: bool) -> Any:
-    if toml:
-        import tomllib
-
-        return tomllib.loads(text)
-    try:
-        return json.loads(text)
-    except ValueError:
-        import yaml
-
-        try:
-            # As JSON again: YAML's own dates and the like are no words of a claim.
-            return json.loads(json.dumps(yaml.safe_load(text)))
-        except (yaml.YAMLError, TypeError, RecursionError) as error:
-            raise ValueError(str(error).replace("\n", " ")) from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _validated(words: dict[str, Any]) -> ClaimOrder:
-    try:
-        return ClaimOrder.model_validate_json(json.dumps(words))
+        # What JSON does not have, such as a date of TOML, is refused as the text that it is.
+        return ClaimOrder.model_validate_json(json.dumps(words, default=str))
     except ValidationError as error:
-        raise refusal_of(error.errors(), ClaimOrder) from None
+        raise refusal_of(error.errors(include_url=False), ClaimOrder) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequest(f"the spec is no claim: {error}") from None

@@ -1,1 +1,1 @@
-"""One file for each group of commands."""
+"""What each command takes and does; a module is loaded when one of its commands is named."""

@@ -1,4 +1,4 @@
-"""`claim`, `claims`, `confirm`, `renew`, `release`, `fit`: the life of a claim."""
+"""`claim`, `claims`, `confirm`, `renew`, `release`: the life of a claim."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.api.views import FitAnswer, RenewOrder
-from innkeeper.cli import words
-from innkeeper.cli.client import parse_ref
+from innkeeper.api.views import RenewOrder
+from innkeeper.cli.catalogue import new_group
+from innkeeper.cli.commands.answers import put_claim, put_fit
 from innkeeper.cli.exits import say
-from innkeeper.cli.forms import Form, Output, data_writers, put
-from innkeeper.cli.local import Local, LocalHost, Root, Simulate, client_unless_local
-from innkeeper.cli.placements import env_text, libvirt_text
+from innkeeper.cli.forms import ClaimOutput, Form, ListOutput, data_writers, names, put
+from innkeeper.cli.quantities import until
+from innkeeper.cli.refs import parse_ref
 from innkeeper.cli.session import session_of
-from innkeeper.cli.tables import ago, claim_table, claims_table, placement_table
-from innkeeper.cli.words import ClaimWords, takes_claim_words
+from innkeeper.cli.tables import claims_table
+from innkeeper.cli.words import ClaimWords, Lease, takes_claim_words
 from innkeeper.objects import Claim, ClaimState
 from innkeeper.requests.sizes import parse_duration
 
@@ -25,12 +25,12 @@ Ref = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say whether it would fit.")]
 All = Annotated[bool, typer.Option("--all", help="Ended claims too.")]
 
-claims_app = typer.Typer(invoke_without_command=True, help="Who holds what.")
+claims_app = new_group(invoke_without_command=True, help="Who holds what.")
 
 
 @takes_claim_words
 def claim(
-    context: typer.Context, said: ClaimWords, dry_run: DryRun = False, output: Output = "table"
+    context: typer.Context, said: ClaimWords, dry_run: DryRun = False, output: ClaimOutput = "table"
 ) -> None:
     """Hold room for an instance; it lapses unless it is confirmed in time."""
     order = said.order()
@@ -40,62 +40,19 @@ def claim(
         return
     placed = client.place(order)
     put_claim(output, placed)
+    _say_how_to_confirm(placed)
+
+
+def _say_how_to_confirm(placed: Claim) -> None:
     if placed.state is ClaimState.PENDING and placed.expires_at is not None:
         say(
-            f"pending: it lapses {ago(placed.expires_at)} unless confirmed with "
-            f"`innkeeper confirm {placed.id}`"
+            f"pending: it lapses {until(placed.expires_at)}, at {placed.expires_at:%H:%M:%S} UTC, "
+            f"unless it is confirmed: innkeeper confirm {placed.id}"
         )
 
 
-@takes_claim_words
-def fit(
-    context: typer.Context,
-    said: ClaimWords,
-    local: Local = False,
-    root: Root = None,
-    simulate: Simulate = None,
-    output: Output = "table",
-) -> None:
-    """Whether it would fit now, where, and how many of its kind; every reason if not."""
-    request = said.order().request
-    socket = session_of(context).socket
-    client = client_unless_local(socket, local=local, root=root, simulate=simulate)
-    answer = client.fit(request) if client else LocalHost.observe(root, simulate).fit(request)
-    put_fit(output, answer)
-
-
-def put_fit(output: str, answer: FitAnswer) -> None:
-    """Where it would be placed."""
-    times = "once" if answer.count == 1 else f"{answer.count} times"
-    put(
-        output,
-        {
-            Form.TABLE: lambda: f"it fits ({times})\n{placement_table(answer.placement)}",
-            Form.WIDE: lambda: f"it fits ({times})\n{placement_table(answer.placement)}",
-            Form.ENV: lambda: env_text(answer.placement, None),
-            Form.LIBVIRT: lambda: libvirt_text(answer.placement, None),
-            **data_writers(answer),
-        },
-    )
-
-
-def put_claim(output: str, one: Claim) -> None:
-    """One claim in any form."""
-    put(
-        output,
-        {
-            Form.TABLE: lambda: claim_table(one),
-            Form.WIDE: lambda: claim_table(one),
-            Form.NAME: lambda: str(one.id),
-            Form.ENV: lambda: env_text(one.placement, one.id),
-            Form.LIBVIRT: lambda: libvirt_text(one.placement, one.id),
-            **data_writers(one),
-        },
-    )
-
-
 @claims_app.callback()
-def claims(context: typer.Context, every: All = False, output: Output = "table") -> None:
+def claims(context: typer.Context, every: All = False, output: ListOutput = "table") -> None:
     """Who holds what; `claims show ID` for one claim."""
     if context.invoked_subcommand is not None:
         return
@@ -106,31 +63,36 @@ def claims(context: typer.Context, every: All = False, output: Output = "table")
         {
             Form.TABLE: lambda: claims_table(found),
             Form.WIDE: lambda: claims_table(found, wide=True),
-            Form.NAME: lambda: "\n".join(str(one.id) for one in found),
+            Form.NAME: lambda: names(one.id for one in found),
             **data_writers(found),
         },
     )
 
 
 @claims_app.command("show")
-def show_claim(context: typer.Context, ref: Ref, output: Output = "table") -> None:
+def show_claim(context: typer.Context, ref: Ref, output: ClaimOutput = "table") -> None:
     """One claim, ended ones included."""
-    put_claim(output, session_of(context).client().claim(parse_ref(ref)))
+    named = parse_ref(ref)
+    put_claim(output, session_of(context).client().claim(named))
 
 
-def confirm(context: typer.Context, ref: Ref, output: Output = "table") -> None:
-    """The instance was built: keep the claim until it is released."""
-    put_claim(output, session_of(context).client().change(parse_ref(ref), "confirm"))
+def confirm(context: typer.Context, ref: Ref, output: ClaimOutput = "table") -> None:
+    """The instance was built: keep the claim until it is released, or its lease ends."""
+    named = parse_ref(ref)
+    put_claim(output, session_of(context).client().change(named, "confirm"))
 
 
 def renew(
-    context: typer.Context, ref: Ref, lease: words.Lease = None, output: Output = "table"
+    context: typer.Context, ref: Ref, lease: Lease = None, output: ClaimOutput = "table"
 ) -> None:
     """Start the lease, or the time to confirm, anew."""
-    order = RenewOrder(lease_seconds=parse_duration(lease, what="--lease")) if lease else None
-    put_claim(output, session_of(context).client().change(parse_ref(ref), "renew", order))
+    named = parse_ref(ref)
+    seconds = None if lease is None else parse_duration(lease, what="--lease")
+    order = RenewOrder(lease_seconds=seconds)
+    put_claim(output, session_of(context).client().change(named, "renew", order))
 
 
-def release(context: typer.Context, ref: Ref, output: Output = "table") -> None:
-    """Give back what a claim holds."""
-    put_claim(output, session_of(context).client().release(parse_ref(ref)))
+def release(context: typer.Context, ref: Ref, output: ClaimOutput = "table") -> None:
+    """Give back what a claim holds; a pending one is aborted."""
+    named = parse_ref(ref)
+    put_claim(output, session_of(context).client().release(named))

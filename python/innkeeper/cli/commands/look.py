@@ -2,67 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
 
-from innkeeper.cli.forms import Form, Output, data_writers, put
+from innkeeper.api.views import HostView
+from innkeeper.cli.forms import Form, ListOutput, data_writers, names, put
 from innkeeper.cli.local import Local, LocalHost, Root, Simulate, client_unless_local
+from innkeeper.cli.picture import ink_and_width, picture
 from innkeeper.cli.session import session_of
 from innkeeper.cli.tables import claims_table, devices_table, pools_table
-from innkeeper.objects import ClaimState
+from innkeeper.objects import Claim, ClaimState
 
 LIVE = (ClaimState.PENDING, ClaimState.CONFIRMED)
 
 
 def show(
     context: typer.Context,
-    output: Output = "table",
+    output: ListOutput = "table",
     local: Local = False,
     root: Root = None,
     simulate: Simulate = None,
 ) -> None:
     """The host as a picture: what it has and who holds it."""
-    from innkeeper.cli.picture import show_host
-
-    client = client_unless_local(
-        session_of(context).socket, local=local, root=root, simulate=simulate
-    )
+    client = client_unless_local(session_of(context), local=local, root=root, simulate=simulate)
     view = client.host() if client else LocalHost.observe(root, simulate).view()
-    claims = list(client.claims(LIVE)) if client else []
+    pictured = output in (Form.TABLE, Form.WIDE)
+    claims = list(client.claims(LIVE)) if client and pictured else []
+    put(
+        output,
+        {
+            Form.TABLE: lambda: _picture(view, claims),
+            Form.WIDE: lambda: f"{_picture(view, claims)}\n{claims_table(claims, wide=True)}",
+            Form.NAME: lambda: view.node,
+            **data_writers(view),
+        },
+    )
 
-    def draw() -> None:
-        show_host(view, claims)
 
-    def draw_wide() -> str:
-        show_host(view, [])
-        return claims_table(claims, wide=True) if claims else ""
-
-    put(output, {Form.TABLE: draw, Form.WIDE: draw_wide, **data_writers(view)})
+def _picture(view: HostView, claims: Sequence[Claim]) -> str:
+    return picture(view, claims, *ink_and_width())
 
 
 def devices(
     context: typer.Context,
-    output: Output = "table",
+    output: ListOutput = "table",
     local: Local = False,
     root: Root = None,
     simulate: Simulate = None,
 ) -> None:
     """Every PCI function, and whether it may be claimed."""
-    client = client_unless_local(
-        session_of(context).socket, local=local, root=root, simulate=simulate
-    )
+    client = client_unless_local(session_of(context), local=local, root=root, simulate=simulate)
     views = client.devices().devices if client else LocalHost.observe(root, simulate).devices()
     put(
         output,
         {
             Form.TABLE: lambda: devices_table(views),
             Form.WIDE: lambda: devices_table(views, wide=True),
-            Form.NAME: lambda: "\n".join(one.function.address for one in views),
+            Form.NAME: lambda: names(one.function.address for one in views),
             **data_writers(views),
         },
     )
 
 
-def pools(context: typer.Context, output: Output = "table") -> None:
+def pools(context: typer.Context, output: ListOutput = "table") -> None:
     """Devices alike that may be claimed, counted."""
     found = session_of(context).client().pools().pools
     put(
@@ -70,7 +73,7 @@ def pools(context: typer.Context, output: Output = "table") -> None:
         {
             Form.TABLE: lambda: pools_table(found),
             Form.WIDE: lambda: pools_table(found),
-            Form.NAME: lambda: "\n".join(f"{p.vendor_id}:{p.product_id}" for p in found),
+            Form.NAME: lambda: names(f"{pool.vendor_id}:{pool.product_id}" for pool in found),
             **data_writers(found),
         },
     )

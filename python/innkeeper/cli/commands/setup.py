@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -9,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innkeeper.cli.exits import say
+from innkeeper.cli.catalogue import new_group
+from innkeeper.cli.exits import emit, say
 from innkeeper.cli.local import Root, Simulate
+from innkeeper.cli.session import session_of
 from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
 from innkeeper.config.places import config_path
 
 if TYPE_CHECKING:
     from innkeeper.service import Listening
 
-config_app = typer.Typer(no_args_is_help=True, help="The operator's words.")
+config_app = new_group(no_args_is_help=True, help="The operator's words.")
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="F", help="Instead of $INNKEEPER_CONFIG.")
 ]
@@ -35,6 +38,7 @@ Effective = Annotated[
 
 
 def serve(
+    context: typer.Context,
     config: ConfigFile = None,
     state_dir: StateDir = None,
     socket: Socket = None,
@@ -44,10 +48,11 @@ def serve(
     """Run the daemon on this host until it is told to stop."""
     from innkeeper.service import ServeOptions, run_daemon
 
+    gc.enable()
     options = ServeOptions(
         config_path=config,
         state_dir=state_dir,
-        socket_path=socket,
+        socket_path=socket or session_of(context).socket,
         root=root,
         simulate=simulate,
     )
@@ -55,12 +60,15 @@ def serve(
 
 
 def _greet(listening: Listening) -> None:
-    """Where it listens, and what the host has: what a person wants to see first."""
-    from innkeeper.cli.picture import show_host
+    """Where it listens, and what the host has; a daemon serves though nobody reads this."""
+    from innkeeper.cli.picture import ink_and_width, picture
 
-    show_host(listening.view, [])
-    sys.stdout.write(f"\nlistening on {listening.socket}\n")
-    sys.stdout.flush()
+    text = picture(listening.view, [], *ink_and_width())
+    try:
+        sys.stdout.write(f"{text}\nlistening on {listening.socket}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        say(f"innkeeper: cannot write to stdout: {error.strerror}")
 
 
 def capture(file: File, redact: Redact = False, root: Root = None) -> None:
@@ -74,7 +82,7 @@ def capture(file: File, redact: Redact = False, root: Root = None) -> None:
 @config_app.command("example")
 def config_example() -> None:
     """One whole commented example."""
-    sys.stdout.write(CONFIG_EXAMPLE)
+    emit(CONFIG_EXAMPLE)
 
 
 @config_app.command("check")
@@ -90,10 +98,10 @@ def config_show(config: ConfigFile = None, effective: Effective = False) -> None
     """The configuration as TOML; with --effective every key that is in force."""
     loaded = _load(config)
     if effective:
-        sys.stdout.write(effective_toml(loaded))
+        emit(effective_toml(loaded))
         return
     named = config_path(os.environ, config)
-    sys.stdout.write(named.read_text() if named else "# no file: the defaults are in force\n")
+    emit(named.read_text() if named else "# no file: the defaults are in force\n")
 
 
 def _load(given: Path | None) -> Config:

@@ -1,55 +1,126 @@
-"""Bars: how much of each shared amount is held."""
+"""Bars: how much of each amount is held, and by which claim."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.table import Table
-from rich.text import Text
-
+from innkeeper.api.views import HostView
+from innkeeper.cli.picture.holders import Holders, style_of
 from innkeeper.cli.picture.ink import Ink
-from innkeeper.cli.tables import size
-from innkeeper.objects import Amounts, Host, Usage
+from innkeeper.cli.picture.lines import Block, Line, in_columns
+from innkeeper.cli.quantities import page_size, size
+from innkeeper.objects import Amounts, Host, Placement, Pool
 
-WIDTH = 30
+_LEAST_LENGTH, _MOST_LENGTH = 10, 48
+_GAP = 2
 
 
-def usage_bars(host: Host, usage: Usage, ink: Ink) -> Table:
-    """One bar an amount that the host has: used, free, and what is held back."""
-    table = Table.grid(padding=(0, 2))
-    for name, amounts, show in _amounts(usage):
-        table.add_row(name, _bar(amounts.used, amounts.capacity, ink), _words(amounts, show))
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    name: str
+    used: int
+    capacity: int
+    shares: Sequence[int]
+    """Of each claim, by its index; their sum may be less than what is used."""
+    words: str
+    over: str = ""
+    """What is wrong."""
+
+
+def usage_bars(view: HostView, holders: Holders, ink: Ink, width: int) -> Block:
+    """A bar for each amount that is shared out, for the devices of each kind, and for pages."""
+    bars = [*_amount_bars(view, holders), *_device_bars(view, holders), *_page_bars(view.host)]
+    beside = max(len(bar.name) for bar in bars) + max(len(bar.words + bar.over) for bar in bars)
+    length = min(max(width - beside - 2 * _GAP, _LEAST_LENGTH), _MOST_LENGTH)
+    return in_columns([_row(bar, holders, ink, length) for bar in bars], _GAP)
+
+
+def _row(bar: _Bar, holders: Holders, ink: Ink, length: int) -> Sequence[Line]:
+    words = Line.of(bar.words) + Line.of(bar.over, "bad")
+    return Line.of(bar.name, "strong"), _drawn(bar, holders, ink, length), words
+
+
+def _drawn(bar: _Bar, holders: Holders, ink: Ink, length: int) -> Line:
+    """The claims' shares one after another, then what is used by nobody we know, then what is free."""
+    whole = max(bar.capacity, bar.used)
+    line, at, sum_of_shares = Line(), 0, 0
+    for index, share in enumerate(bar.shares):
+        sum_of_shares += share
+        end = _place(sum_of_shares, whole, length)
+        line += Line.of((ink.held or holders.letter(index)) * (end - at), style_of(index))
+        at = end
+    end = max(_place(bar.used, whole, length), at)
+    busy = Line.of(ink.busy * (end - at), "busy")
+    return line + busy + Line.of(ink.empty * (length - end), "dim")
+
+
+def _place(amount: int, whole: int, length: int) -> int:
+    """Where an amount ends; whatever is held can be seen, and whatever is free, too."""
+    if amount == 0 or amount == whole:
+        return length if amount else 0
+    return min(max(round(amount * length / whole), 1), length - 1)
+
+
+def _amount_bars(view: HostView, holders: Holders) -> Iterator[_Bar]:
+    usage = view.usage
+    yield _amount_bar("vCPUs", usage.vcpus, str, holders, lambda placed: placed.vcpus)
+    yield _amount_bar("memory", usage.memory_mib, size, holders, lambda placed: placed.memory_mib)
+    if usage.disk_mib.total:
+        yield _amount_bar("disk", usage.disk_mib, size, holders, lambda placed: placed.disk_mib)
+    for name, amounts in sorted(usage.counters.items()):
+        yield _amount_bar(name, amounts, str, holders, _counted(name))
+
+
+def _counted(name: str) -> Callable[[Placement], int]:
+    return lambda placed: placed.counters.get(name, 0)
+
+
+def _amount_bar(
+    name: str,
+    amounts: Amounts,
+    text: Callable[[int], str],
+    holders: Holders,
+    share: Callable[[Placement], int],
+) -> _Bar:
+    words = f"{text(amounts.used)} of {text(amounts.capacity)} held"
+    if amounts.used <= amounts.capacity:
+        words += f", {text(amounts.free)} free"
+    if amounts.reserved:
+        words += f"; {text(amounts.reserved)} reserved"
+    too_much = amounts.used - amounts.capacity
+    over = f", {text(too_much)} too much" if too_much > 0 else ""
+    return _Bar(name, amounts.used, amounts.capacity, holders.shares(share), words, over)
+
+
+def _device_bars(view: HostView, holders: Holders) -> Iterator[_Bar]:
+    """Pools of the same product and kind together; the boxes show them by cell."""
+    kinds: dict[tuple[str, str, str], list[Pool]] = {}
+    for pool in view.pools:
+        kinds.setdefault((pool.vendor_id, pool.product_id, pool.kind), []).append(pool)
+    for (vendor, product, kind), pools in kinds.items():
+        used, total, free = (
+            sum(getattr(pool, name) for pool in pools) for name in ("used", "total", "free")
+        )
+        barred = total - used - free
+        words = f"{used} of {total} held, {free} free" + (f"; {barred} barred" if barred else "")
+        kinds_held = _held_of(vendor, product, kind, view)
+        yield _Bar(f"{vendor}:{product} {kind}", used, total, holders.shares(kinds_held), words)
+
+
+def _held_of(vendor: str, product: str, kind: str, view: HostView) -> Callable[[Placement], int]:
+    addresses = {
+        device.address
+        for device in view.inventory.devices
+        if (device.vendor_id, device.product_id, device.kind) == (vendor, product, kind)
+    }
+    return lambda placed: sum(device.address in addresses for device in placed.devices)
+
+
+def _page_bars(host: Host) -> Iterator[_Bar]:
+    """Preallocated hugepages: the kernel says how many are in use, not by whom."""
     for pages in host.pages:
         if pages.total:
             used = pages.total - pages.free
-            name = f"pages {size(pages.size_kib // 1024) if pages.size_kib >= 1024 else pages.size_kib}"
-            table.add_row(name, _bar(used, pages.total, ink), f"{used} of {pages.total} in use")
-    return table
-
-
-def _amounts(usage: Usage) -> Iterator[tuple[str, Amounts, str]]:
-    yield "vCPUs", usage.vcpus, "count"
-    yield "memory", usage.memory_mib, "size"
-    if usage.disk_mib.total:
-        yield "disk", usage.disk_mib, "size"
-    if usage.devices.total:
-        yield "devices", usage.devices, "count"
-    for name, amounts in sorted(usage.counters.items()):
-        yield name, amounts, "count"
-
-
-def _bar(used: int, capacity: int, ink: Ink) -> Text:
-    share = min(used / capacity, 1.0) if capacity else (1.0 if used else 0.0)
-    filled = round(share * WIDTH)
-    if used and not filled:
-        filled = 1
-    colour = "red" if used > capacity else "yellow" if share > 0.85 else "green"
-    return Text.assemble((ink.full * filled, colour), (ink.empty * (WIDTH - filled), "dim"))
-
-
-def _words(amounts: Amounts, show: str) -> str:
-    text = size if show == "size" else str
-    words = f"{text(amounts.used)} of {text(amounts.capacity)} used, {text(amounts.free)} free"
-    if amounts.reserved:
-        words += f" ({text(amounts.reserved)} reserved)"
-    return words
+            words = f"{used} of {pages.total} in use"
+            yield _Bar(f"{page_size(pages.size_kib)} pages", used, pages.total, (), words)

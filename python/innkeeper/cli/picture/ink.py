@@ -3,44 +3,95 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 
-from rich.box import ASCII, ROUNDED, Box
-from rich.console import Console
-
 PLAIN_WIDTH = 100
 """Columns where there is no terminal to ask."""
+LEAST_WIDTH, MOST_WIDTH = 50, 160
+"""Columns; boxes that are wider than that are no easier to read."""
+
+#: Select Graphic Rendition codes (ECMA-48, 8.3.117) by the words that the picture uses.
+_CODES = {
+    "strong": "1",
+    "dim": "2",
+    "good": "32",
+    "odd": "33",
+    "bad": "1;31",
+    "busy": "36",
+}
+
+#: One for each claim, in turn; none of those that mean good or bad.
+_CLAIM_CODES = ("36", "35", "33", "94", "95", "96", "93", "34")
 
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """The signs of one kind of output."""
+    """The signs of one kind of output; colours only repeat what signs or words say, too."""
 
-    box: Box
-    shared: str
+    upper_left: str
+    upper_right: str
+    lower_left: str
+    lower_right: str
+    flat: str
+    side: str
+    core: str
     isolated: str
     offline: str
-    full: str
+    held: str
+    """A part of a bar; empty: the mark of the claim that holds it."""
+    busy: str
     empty: str
+    free_device: str
+    barred_device: str
+    between: str
+    """Stands between siblings, and between facts of a line."""
+    colours: bool
 
-    @property
-    def legend(self) -> str:
-        """What the signs for CPUs mean."""
-        return f"{self.shared} shared   {self.isolated} isolated   {self.offline} offline"
+    def paint(self, text: str, style: str) -> str:
+        """The text in a style: one of `_CODES`, or `claim N`."""
+        if not self.colours or not style:
+            return text
+        code = _CODES.get(style) or _CLAIM_CODES[int(style[6:]) % len(_CLAIM_CODES)]
+        return f"\x1b[{code}m{text}\x1b[0m"
 
 
-TERMINAL = Ink(ROUNDED, shared="■", isolated="□", offline="·", full="█", empty="░")
-PLAIN = Ink(ASCII, shared="o", isolated="i", offline=".", full="#", empty=".")
+TERMINAL = Ink(
+    *("╭", "╮", "╰", "╯", "─", "│"),
+    core="■",
+    isolated="◆",
+    offline="·",
+    held="█",
+    busy="▓",
+    empty="░",
+    free_device="□",
+    barred_device="x",
+    between="·",
+    colours=True,
+)
+PLAIN = Ink(
+    *("+", "+", "+", "+", "-", "|"),
+    core="o",
+    isolated="i",
+    offline="-",
+    held="",
+    busy="#",
+    empty=".",
+    free_device=".",
+    barred_device="x",
+    between="/",
+    colours=False,
+)
 
 
-def console_and_ink() -> tuple[Console, Ink]:
-    """Colours only for a person at a terminal that did not refuse them (no-color.org)."""
+def ink_and_width() -> tuple[Ink, int]:
+    """Signs and columns for stdout.
+
+    Colours are for a person at a terminal who did not refuse them (no-color.org).
+    """
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    if sys.stdout.isatty() and encoding == "utf8":
-        return Console(highlight=False, no_color=bool(os.environ.get("NO_COLOR"))), TERMINAL
-    width = int(columns) if (columns := os.environ.get("COLUMNS", "")).isdecimal() else PLAIN_WIDTH
-    console = Console(
-        width=max(width, 40), color_system=None, force_terminal=False, highlight=False
-    )
-    return console, PLAIN
+    refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    fancy = sys.stdout.isatty() and encoding == "utf8" and not refused
+    columns = shutil.get_terminal_size((PLAIN_WIDTH, 50)).columns
+    return (TERMINAL if fancy else PLAIN), min(max(columns, LEAST_WIDTH), MOST_WIDTH)

@@ -1,108 +1,103 @@
-"""The whole page: headline, boxes, bars, devices, claims, warnings."""
+"""The whole page: headline, boxes, bars, what else there is, claims, warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console, RenderableType
-from rich.text import Text
-
 from innkeeper.api.views import HostView
 from innkeeper.cli.picture.bars import usage_bars
-from innkeeper.cli.picture.boxes import host_boxes
-from innkeeper.cli.picture.ink import Ink, console_and_ink
-from innkeeper.cli.tables import claims_table, columns, size
-from innkeeper.objects import Claim, PciFunction, Pool
+from innkeeper.cli.picture.cells import pool_lines
+from innkeeper.cli.picture.claim_lines import claim_lines
+from innkeeper.cli.picture.holders import Holders
+from innkeeper.cli.picture.ink import Ink
+from innkeeper.cli.picture.lines import Line, joined, text_of
+from innkeeper.cli.picture.places import cpus_elsewhere, devices_elsewhere
+from innkeeper.cli.picture.sockets import is_numbered, socket_boxes
+from innkeeper.cli.quantities import count, size
+from innkeeper.objects import Claim, Host
+from innkeeper.requests.inventory import format_cpus
 
-MOST_CLAIMS = 20
-"""More are counted, not listed; `innkeeper claims` lists all."""
-
-
-def show_host(view: HostView, claims: Sequence[Claim]) -> None:
-    """Draw on stdout."""
-    console, ink = console_and_ink()
-    draw(console, ink, view, claims)
-
-
-def draw(console: Console, ink: Ink, view: HostView, claims: Sequence[Claim]) -> None:
-    """Draw on any console."""
-    for part in _parts(ink, view, claims):
-        console.print(part, soft_wrap=isinstance(part, Text))
+_MOST_LISTED = 8
+"""Of devices in use, and of warnings; more are counted."""
 
 
-def _parts(ink: Ink, view: HostView, claims: Sequence[Claim]) -> Iterator[RenderableType]:
-    yield Text(_headline(view), style="bold")
-    yield host_boxes(view.host, ink)
-    yield Text(f"CPUs: {ink.legend}", style="dim")
-    yield Text()
-    yield usage_bars(view.host, view.usage, ink)
-    yield from _section("Devices that may be claimed", _pool_lines(view.pools))
-    yield from _section("PCI functions", _function_lines(view.host.functions))
-    yield from _section(f"Claims ({len(claims)})", _claim_lines(claims))
-    yield from _section("Could not be read", "\n".join(view.host.warnings))
+def picture(view: HostView, claims: Sequence[Claim], ink: Ink, width: int) -> str:
+    """The host with everything that is held on it, as text for a screen of this width."""
+    holders = Holders.of(claims)
+    blocks = [
+        [_headline(view, ink)],
+        [*socket_boxes(view, holders, ink, width), *_beside_the_boxes(view, holders, ink)],
+        usage_bars(view, holders, ink, width),
+        list(_functions(view)),
+        claim_lines(holders, width),
+        list(_warnings(view.host)),
+    ]
+    page = [line for block in blocks if block for line in (*block, Line())]
+    return text_of(page[:-1], ink)
 
 
-def _section(title: str, body: str) -> Iterator[Text]:
-    if body:
-        yield Text()
-        yield Text(title, style="bold")
-        yield Text(body)
-
-
-def _headline(view: HostView) -> str:
+def _headline(view: HostView, ink: Ink) -> Line:
     host = view.host
-    online = sum(cpu.online for cpu in host.cpus)
-    sockets = len({cpu.socket for cpu in host.cpus if cpu.socket is not None}) or 1
-    parts = [
-        view.node,
-        _count(online, "CPU"),
-        _count(sockets, "socket"),
-        _count(len(host.cells), "cell"),
+    sockets = len({cpu.socket for cpu in host.cpus if cpu.socket is not None})
+    facts = [
+        count(sum(cpu.online for cpu in host.cpus), "CPU"),
+        *([count(sockets, "socket")] if sockets else []),
+        count(len(host.cells), "cell"),
         f"{size(host.memory_kib // 1024)} memory",
+        *([count(len(host.functions), "PCI function")] if host.functions else []),
     ]
-    if host.functions:
-        parts.append(_count(len(host.functions), "PCI function"))
-    return "   ".join(parts)
+    between = f" {ink.between} " if ink.colours else ", "
+    return Line.of(view.node, "strong") + Line.of("   ") + Line.of(between.join(facts))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _beside_the_boxes(view: HostView, holders: Holders, ink: Ink) -> Iterator[Line]:
+    """What is in no cell, and what the signs mean."""
+    if elsewhere := cpus_elsewhere(view.host):
+        yield Line.of(f"in no cell, offline: CPUs {format_cpus(elsewhere)}", "dim")
+    if is_numbered(view):
+        for line in pool_lines(devices_elsewhere(view), holders, ink):
+            yield line + Line.of("  in no cell", "dim")
+    if signs := list(_signs(view, holders, ink)):
+        yield joined(signs, "   ")
 
 
-def _pool_lines(pools: Sequence[Pool]) -> str:
-    head = ["  ID", "KIND", "CELL", "USED", "FREE", "TOTAL"]
-    rows = [
-        [
-            f"  {pool.vendor_id}:{pool.product_id}",
-            pool.kind,
-            "" if pool.cell is None else str(pool.cell),
-            str(pool.used),
-            str(pool.free),
-            str(pool.total),
-        ]
-        for pool in pools
-    ]
-    return columns(head, rows) if rows else ""
+def _signs(view: HostView, holders: Holders, ink: Ink) -> Iterator[Line]:
+    """Only those that occur."""
+    cpus, devices, numbered = view.host.cpus, view.inventory.devices, is_numbered(view)
+    if not numbered:
+        yield Line.of(ink.core, "good") + Line.of(" core", "dim")
+    elif any(len(cpu.siblings) > 1 for cpu in cpus):
+        yield Line.of(f"{ink.between} ties the CPUs of one core", "dim")
+    if any(cpu.isolated for cpu in cpus):
+        yield Line.of(ink.isolated, "odd") + Line.of(" isolated, not shared out", "dim")
+    if any(not cpu.online and cpu.cell is not None for cpu in cpus):
+        yield Line.of(f"{ink.offline} offline", "dim")
+    if numbered and devices:
+        yield Line.of(f"{ink.free_device} free device", "dim")
+    if numbered and any(map(holders.bar, devices)):
+        yield Line.of(ink.barred_device, "odd") + Line.of(" barred by its PF or VF", "dim")
 
 
-def _function_lines(functions: Sequence[PciFunction]) -> str:
-    """How many of each product there are, and which the host itself needs."""
-    counts: dict[tuple[str, str], int] = {}
-    for one in functions:
-        key = (f"{one.vendor_id}:{one.product_id}", one.kind)
-        counts[key] = counts.get(key, 0) + 1
-    summary = ", ".join(f"{n} x {ids} ({kind})" for (ids, kind), n in sorted(counts.items()))
-    used = [
-        f"  {one.address} in use by host: {one.used_by_host}"
-        for one in functions
-        if one.used_by_host
-    ]
-    return "\n".join([f"  {summary}", *used[:10]]) if functions else ""
+def _functions(view: HostView) -> Iterator[Line]:
+    """What is said of PCI functions that nobody may claim."""
+    functions, admitted = view.host.functions, len(view.inventory.devices)
+    if not functions:
+        return
+    used = [one for one in functions if one.used_by_host]
+    rest = len(functions) - admitted - len(used)
+    facts = [f"{admitted} may be claimed", f"{len(used)} in use by host", f"{rest} not admitted"]
+    yield Line.of("PCI functions  ", "strong") + Line.of(", ".join(facts))
+    for one in used[:_MOST_LISTED]:
+        yield Line.of(f"  {one.address}  in use by host: {one.used_by_host}", "odd")
+    if len(used) > _MOST_LISTED:
+        yield Line.of(f"  and {len(used) - _MOST_LISTED} more; `innkeeper devices` lists them")
 
 
-def _claim_lines(claims: Sequence[Claim]) -> str:
-    if not claims:
-        return ""
-    table = "\n".join(f"  {line}" for line in claims_table(claims[:MOST_CLAIMS]).splitlines())
-    more = len(claims) - MOST_CLAIMS
-    return f"{table}\n  and {more} more" if more > 0 else table
+def _warnings(host: Host) -> Iterator[Line]:
+    if host.warnings:
+        yield Line.of("Could not be read", "odd")
+    for warning in host.warnings[:_MOST_LISTED]:
+        yield Line.of(f"  {warning}")
+    if len(host.warnings) > _MOST_LISTED:
+        more = len(host.warnings) - _MOST_LISTED
+        yield Line.of(f"  and {more} more; `innkeeper show -o json` has them all")

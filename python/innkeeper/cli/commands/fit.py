@@ -1,0 +1,27 @@
+"""`fit`, which is also `explain`: whether it would fit, and if not, why not."""
+
+from __future__ import annotations
+
+import typer
+
+from innkeeper.cli.commands.answers import put_fit
+from innkeeper.cli.forms import FitOutput
+from innkeeper.cli.local import Local, LocalHost, Root, Simulate, client_unless_local
+from innkeeper.cli.session import session_of
+from innkeeper.cli.words import ClaimWords, takes_claim_words
+
+
+@takes_claim_words
+def fit(
+    context: typer.Context,
+    said: ClaimWords,
+    local: Local = False,
+    root: Root = None,
+    simulate: Simulate = None,
+    output: FitOutput = "table",
+) -> None:
+    """Whether it would fit now, where, and how often; every reason if not. Changes nothing."""
+    request = said.order().request
+    client = client_unless_local(session_of(context), local=local, root=root, simulate=simulate)
+    answer = client.fit(request) if client else LocalHost.observe(root, simulate).fit(request)
+    put_fit(output, answer)

@@ -1,0 +1,103 @@
+"""Where the parts of a host are: CPUs, memory and devices by cell, cells by socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from innkeeper.api.views import HostView
+from innkeeper.objects import Cell, Cpu, Device, Host
+
+
+@dataclass(frozen=True, slots=True)
+class CellPart:
+    """What one socket has of a cell; mostly the whole cell."""
+
+    cell: Cell
+    cpus: Sequence[Cpu]
+    devices: Sequence[Device]
+    continued: bool
+    """Memory, pages and devices of the cell are shown with another part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """A socket with its cells; null stands for what the host puts into none."""
+
+    number: int | None
+    parts: Sequence[CellPart]
+
+    @property
+    def name(self) -> str:
+        """The socket's name."""
+        if self.number is not None:
+            return f"socket {self.number}"
+        return "no socket named" if self._cpus else "cells without CPUs"
+
+    @property
+    def size(self) -> str:
+        """How many CPUs it has."""
+        return f"{self._cpus} CPU{'s' if self._cpus > 1 else ''}" if self._cpus else ""
+
+    @property
+    def _cpus(self) -> int:
+        return sum(len(part.cpus) for part in self.parts)
+
+
+def sockets_of(view: HostView) -> Sequence[Socket]:
+    """Every socket in order of its number; what is in none of them comes last."""
+    homes = _homes(view.host)
+    cpus = _cpus_by_place(view.host, homes)
+    devices = _devices_by_cell(view)
+    parts: dict[int | None, list[CellPart]] = {}
+    for cell in view.host.cells:
+        home = homes.get(cell.id)
+        for socket in sorted({s for s, c in cpus if c == cell.id} | {home}, key=_last_if_none):
+            mine = () if socket != home else devices.get(cell.id, ())
+            part = CellPart(cell, cpus.get((socket, cell.id), ()), mine, socket != home)
+            parts.setdefault(socket, []).append(part)
+    return [Socket(number, parts[number]) for number in sorted(parts, key=_last_if_none)]
+
+
+def cpus_elsewhere(host: Host) -> Sequence[int]:
+    """CPUs that are in no cell: offline, mostly."""
+    cells = {cell.id for cell in host.cells}
+    return [cpu.id for cpu in host.cpus if cpu.cell not in cells]
+
+
+def devices_elsewhere(view: HostView) -> Sequence[Device]:
+    """Devices whose cell the host does not say."""
+    cells = {cell.id for cell in view.host.cells}
+    return [device for device in view.inventory.devices if device.cell not in cells]
+
+
+def _homes(host: Host) -> Mapping[int, int]:
+    """The socket of each cell: the lowest that has CPUs of it."""
+    homes: dict[int, int] = {}
+    for cpu in host.cpus:
+        if cpu.cell is not None and cpu.socket is not None:
+            homes[cpu.cell] = min(cpu.socket, homes.get(cpu.cell, cpu.socket))
+    return homes
+
+
+def _cpus_by_place(
+    host: Host, homes: Mapping[int, int]
+) -> Mapping[tuple[int | None, int], Sequence[Cpu]]:
+    """A CPU that is offline may not say its socket any more: it is with the others of its cell."""
+    places: dict[tuple[int | None, int], list[Cpu]] = {}
+    for cpu in host.cpus:
+        if cpu.cell is not None:
+            socket = homes.get(cpu.cell) if cpu.socket is None else cpu.socket
+            places.setdefault((socket, cpu.cell), []).append(cpu)
+    return places
+
+
+def _devices_by_cell(view: HostView) -> Mapping[int | None, Sequence[Device]]:
+    cells: dict[int | None, list[Device]] = {}
+    for device in view.inventory.devices:
+        cells.setdefault(device.cell, []).append(device)
+    return cells
+
+
+def _last_if_none(number: int | None) -> tuple[bool, int]:
+    return number is None, number or 0
