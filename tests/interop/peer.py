@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("OS_NOVA_DISABLE_EVENTLET_PATCHING", "true")
@@ -66,7 +67,7 @@ def cpus(chance: random.Random) -> set[int]:
     return set(chance.sample(range(64), chance.randrange(5)))
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[[random.Random], Any]] = {
     "IntegerField": number,
     "FloatField": lambda chance: chance.choice([0.0, 1.5, 16.0]),
     "BooleanField": lambda chance: chance.random() < 0.5,
