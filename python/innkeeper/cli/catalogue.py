@@ -38,6 +38,9 @@ CATALOGUE = {
         "audits", "history", "What happened, in the order in which it became durable."
     ),
     "capture": Place("setup", "capture", "Bundle what discovery reads of this host into a file."),
+    "objects": Place(
+        "objects", "objects", "What travels and is stored: classes, versions, fields."
+    ),
     "config": Place("setup", "config_app", "The operator's words: example, check, show."),
 }
 
