@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -10,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.properties.object_strategies import nova_objects, our_objects
 
-from innkeeper.errors import NoBackport
+from innkeeper.errors import InnkeeperError, NoBackport
 from innkeeper.objects import NovaObject, VersionedObject
 from innkeeper.objects.describe import known_classes
 from innkeeper.objects.history import parse_version
+from innkeeper.objects.lanes import GIVES_UP
 from innkeeper.objects.releases import RELEASES, pin
 
 NOVA = [kind for kind in known_classes() if issubclass(kind, NovaObject)]
@@ -152,3 +154,45 @@ def test_objects_of_ours_come_back(kind: type[VersionedObject], data: st.DataObj
         assert again.object_version == version
         assert kind.from_json(source.to_json(version)) == source
     assert kind.model_validate_json(source.model_dump_json()) == source
+
+
+_ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=3),
+    st.floats(),
+    st.just([]),
+    st.just({}),
+)
+
+
+@pytest.mark.parametrize("kind", NOVA, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+@settings(THOROUGH, max_examples=40)
+def test_the_fast_way_in_reads_as_the_full_one(kind: type[NovaObject], data: st.DataObject) -> None:
+    primitive = drawn(kind, data).to_primitive()
+    spoil(primitive, data)
+    try:
+        expected: Any = kind._read_fully(copy.deepcopy(primitive))
+    except InnkeeperError as error:
+        expected = error.code, error.details.get("path")
+    for lane in (kind.LAYOUT.lane, kind.LAYOUT.text_lane):
+        try:
+            quick = lane.read(copy.deepcopy(primitive))
+        except GIVES_UP:
+            continue
+        assert quick == expected
+        assert quick.mark[:2] == expected.mark[:2]
+
+
+def spoil(primitive: Any, data: st.DataObject) -> None:
+    """Put something odd anywhere."""
+    place: Any = primitive
+    while data.draw(st.booleans()) and isinstance(place, dict | list) and place:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        inner = place[key := data.draw(st.sampled_from(keys))]
+        if not isinstance(inner, dict | list) or data.draw(st.booleans()):
+            place[key] = data.draw(_ODD)
+            return
+        place = inner

@@ -57,7 +57,12 @@ class Lane:
         """The objects of a list of primitives, whose data are checked in one call."""
 
     def _one(self, kind: type[NovaObject], schema: CoreSchema) -> Callable[[Any], Any]:
-        name, namespace, latest, fresh = kind.__name__, kind.NAMESPACE, kind.VERSION, kind.FRESH
+        name, namespace, latest, fresh = (
+            kind.__name__,
+            kind.NAMESPACE,
+            kind.VERSION,
+            kind.LAYOUT.fresh,
+        )
         check, inner, new = SchemaValidator(schema).validate_python, self._children, object.__new__
 
         def read(primitive: Any) -> Any:
@@ -75,7 +80,12 @@ class Lane:
         return read
 
     def _many(self, kind: type[NovaObject], schema: CoreSchema) -> Callable[[Any], tuple[Any, ...]]:
-        name, namespace, latest, fresh = kind.__name__, kind.NAMESPACE, kind.VERSION, kind.FRESH
+        name, namespace, latest, fresh = (
+            kind.__name__,
+            kind.NAMESPACE,
+            kind.VERSION,
+            kind.LAYOUT.fresh,
+        )
         rows = cs.list_schema(schema, max_length=MAX_ITEMS, strict=True, fail_fast=True)
         check, inner, new = SchemaValidator(rows).validate_python, self._children, object.__new__
 
@@ -117,7 +127,7 @@ def _schema(field: Declared, texts: CoreSchema) -> CoreSchema:
 
 def _mark_of(kind: type[NovaObject], primitive: dict[str, Any]) -> Mark:
     version, changes = primitive[OBJECT_VERSION], primitive.get(OBJECT_CHANGES, [])
-    if type(changes) is not list:
+    if type(changes) is not list or not all(type(name) is str for name in changes):
         raise ValueError
     if version != kind.VERSION:
         if kind.LAYOUT.gone:

@@ -1,4 +1,8 @@
-"""What an object carries beside its fields: the version of its shape, and which fields changed."""
+"""What an object carries beside its fields: the version of its shape, and which fields changed.
+
+An object that holds no others also keeps its JSON text from its second writing on, until it is
+assigned to: what is written again and again is then encoded once.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-Mark = tuple[str, frozenset[str]]
-"""Version and changed fields; equal marks of clean objects are one and the same tuple."""
+Mark = tuple[str, frozenset[str], Any]
+"""Version, changed fields, and null, `WRITTEN` or the kept text; fresh marks of a version are one tuple."""
+
+WRITTEN: Final = object()
+"""Stands for the text of an object that was written once."""
 
 CLEAN: Final[frozenset[str]] = frozenset()
 
@@ -28,12 +35,18 @@ set_mark: Final[Any] = Marked.__dict__["mark"].__set__
 @cache
 def clean(version: str) -> Mark:
     """The mark of clean objects of a version."""
-    return version, CLEAN
+    return version, CLEAN, None
+
+
+@cache
+def written(version: str) -> Mark:
+    """The mark of clean objects that were written once."""
+    return version, CLEAN, WRITTEN
 
 
 def mark(version: str, changes: frozenset[str] | set[str]) -> Mark:
     """The mark for a version and changed fields."""
-    return (version, frozenset(changes)) if changes else clean(version)
+    return (version, frozenset(changes), None) if changes else clean(version)
 
 
 def made(kind: type[Any], data: dict[str, Any], marked: Mark) -> Any:

@@ -9,11 +9,11 @@ import orjson
 from pydantic import ConfigDict, ValidationError
 
 from innkeeper.errors import BadPrimitive, ReadOnlyField, UnknownObject, UnsetField
-from innkeeper.objects import writing
+from innkeeper.objects import texts, writing
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.history import VersionNumber, parse_version
 from innkeeper.objects.lanes import GIVES_UP
-from innkeeper.objects.marks import Mark, clean, made, mark, set_dict, set_mark
+from innkeeper.objects.marks import made, mark, set_dict, set_mark
 from innkeeper.objects.plain import dump, envelope
 from innkeeper.objects.reader import NOTHING_KNOWN, Lookup, Manifest, Reader
 from innkeeper.objects.reading import MAX_JSON, check_size, refusal
@@ -41,8 +41,6 @@ class NovaObject(VersionedObject):
     NAMESPACE: ClassVar[str] = "nova"
     IS_LIST: ClassVar[bool] = False
     LAYOUT: ClassVar[Layout]
-    FRESH: ClassVar[Mark]
-    """The mark of clean objects of the newest version."""
 
     model_config = ConfigDict(frozen=False, defer_build=True, protected_namespaces=())
 
@@ -60,7 +58,6 @@ class NovaObject(VersionedObject):
     @classmethod
     def prepare(cls) -> None:
         """Build what reading and writing need."""
-        cls.FRESH = clean(cls.VERSION)
         cls.LAYOUT = Layout(cls)
 
     def __init__(self, /, **fields: Any) -> None:
@@ -109,13 +106,15 @@ class NovaObject(VersionedObject):
                 raise ReadOnlyField(f"{kind}.{name} cannot be changed", name=kind, field=name)
             return
         self.__dict__[name] = checked
-        version, changes = self.mark
+        version, changes, _ = self.mark
         set_mark(self, mark(version, changes | {name}))
 
     def __delattr__(self, name: str) -> None:
         if name not in self.__dict__:
             raise UnsetField(f"{type(self).__name__}.{name} is not set", field=name)
         del self.__dict__[name]
+        version, changes, _ = self.mark
+        set_mark(self, mark(version, changes))
 
     # Changes
 
@@ -140,7 +139,7 @@ class NovaObject(VersionedObject):
             for name in names:
                 for inner in _objects_in(self.__dict__.get(name)):
                     inner.reset_changes(recursive=True)
-        version, changes = self.mark
+        version, changes, _ = self.mark
         set_mark(self, mark(version, changes - names))
 
     def clone(self) -> Self:
@@ -166,7 +165,7 @@ class NovaObject(VersionedObject):
         return self.clone()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return made, (type(self), dict(self.__dict__), self.mark)
+        return _unpickled, (type(self), dict(self.__dict__), *self.mark[:2])
 
     # Wire
 
@@ -189,7 +188,7 @@ class NovaObject(VersionedObject):
     ) -> bytes:
         """The wire form as JSON text; at its own version nothing is copied on the way."""
         if version is None and manifest is None:
-            return writing.write_text(self)
+            return texts.write_text(self)
         return dump(self.to_primitive(version, manifest, lookup))
 
     def write_at(self, target: VersionNumber, reader: Reader) -> Primitive:
@@ -252,7 +251,7 @@ class NovaObject(VersionedObject):
         """Read JSON text of the wire form."""
         if len(text) <= MAX_JSON:
             try:
-                return cast("Self", cls.LAYOUT.text_lane.read(orjson.loads(text)))
+                return cls.LAYOUT.text_lane.read(orjson.loads(text))  # type: ignore[no-any-return]
             except GIVES_UP:
                 pass
         return cls._read_text_fully(text)
@@ -267,6 +266,12 @@ class NovaObject(VersionedObject):
         except ValidationError as error:
             raise refusal(error, cls) from None
         return result
+
+
+def _unpickled(
+    kind: type[NovaObject], data: dict[str, Any], version: str, changes: frozenset[str]
+) -> Any:
+    return made(kind, data, mark(version, changes))
 
 
 def _is_changed(value: Any) -> bool:

@@ -208,8 +208,13 @@ def _flavor_primitive(flavor: Flavor | None, release: str) -> Primitive | None:
     return primitive
 
 
+_MAY_BE_NULL = ("name", "vcpu_weight", "rxtx_factor")
+
+
 def read_flavor_metadata(metadata: Mapping[str, str | None], prefix: str = "") -> Flavor | None:
     """The flavor that Juno kept in an instance's system metadata; null when it is not there.
+
+    A null number is 0, but for `vcpu_weight` and `rxtx_factor`.
 
     Raises:
         BadPrimitive: a number is none.
@@ -219,6 +224,10 @@ def read_flavor_metadata(metadata: Mapping[str, str | None], prefix: str = "") -
     if "id" not in found:
         return None
     extra = {k.removeprefix("extra_"): v for k, v in found.items() if k.startswith("extra_")}
-    data = {k: v for k, v in found.items() if not k.startswith("extra_")}
-    kept = {k: v for k, v in extra.items() if k.startswith(KEPT_EXTRA_SPECS)}
+    data: dict[str, Any] = {
+        name: 0 if value is None and name not in _MAY_BE_NULL else value
+        for name, value in found.items()
+        if not name.startswith("extra_")
+    }
+    kept = {name: value for name, value in extra.items() if name.startswith(KEPT_EXTRA_SPECS)}
     return Flavor.of_data({**data, "extra_specs": kept}, needed=("id", "flavorid", "vcpus"))

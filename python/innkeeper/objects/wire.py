@@ -14,7 +14,7 @@ from pydantic_core import core_schema as cs
 
 from innkeeper.objects.kinds import ANY_TEXT, BOUNDED_TEXT, COERCED, Kind
 from innkeeper.objects.lanes import Lane, agreed
-from innkeeper.objects.marks import made, mark
+from innkeeper.objects.marks import clean, made, mark
 from innkeeper.objects.values import (
     MAX_ITEMS,
     OBJECT_CHANGES,
@@ -22,6 +22,7 @@ from innkeeper.objects.values import (
     OBJECT_NAME,
     OBJECT_NAMESPACE,
     OBJECT_VERSION,
+    Primitive,
 )
 
 if TYPE_CHECKING:
@@ -124,6 +125,10 @@ class Layout:
         """Fields whose objects, when they are changed, make this one changed."""
         self.nested = bool(self.children or self.foreign)
         self.names = frozenset(self.fields)
+        self.fresh = clean(kind.VERSION)
+        """The mark of clean objects of the newest version."""
+        self.enveloped = _enveloper(kind)
+        """The primitive around the data of such an object."""
         self.gone = frozenset(self.names - kind.SHAPES.latest.fields)
         """Fields that only older versions have."""
 
@@ -178,7 +183,7 @@ class Layout:
             name: cs.typed_dict_field(_wire_schema(one), required=False)
             for name, one in self.fields.items()
         }
-        changes = cs.list_schema(max_length=MAX_ITEMS)
+        changes = cs.list_schema(cs.str_schema(strict=True), max_length=MAX_ITEMS, fail_fast=True)
         envelope = cs.typed_dict_schema(
             {
                 OBJECT_NAME: _required(cs.literal_schema([self.kind.__name__])),
@@ -248,3 +253,17 @@ def _builder(kind: type[NovaObject]) -> Callable[[dict[str, Any]], Any]:
         return made(kind, data, mark(version, changes))
 
     return build
+
+
+def _enveloper(kind: type[NovaObject]) -> Callable[[dict[str, Any]], Primitive]:
+    name, namespace, version = kind.__name__, kind.NAMESPACE, kind.VERSION
+
+    def enveloped(data: dict[str, Any]) -> Primitive:
+        return {
+            OBJECT_NAME: name,
+            OBJECT_NAMESPACE: namespace,
+            OBJECT_VERSION: version,
+            OBJECT_DATA: data,
+        }
+
+    return enveloped

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from innkeeper.errors import NoBackport
 from innkeeper.objects.history import Shape, VersionNumber, format_version, parse_version
-from innkeeper.objects.plain import child_target, dump, envelope
+from innkeeper.objects.plain import child_target
 from innkeeper.objects.reader import Reader
 from innkeeper.objects.values import (
     OBJECT_CHANGES,
@@ -17,42 +14,33 @@ from innkeeper.objects.values import (
     OBJECT_NAME,
     OBJECT_NAMESPACE,
     OBJECT_VERSION,
-    Foreign,
     Primitive,
 )
 
 if TYPE_CHECKING:
     from innkeeper.objects.nova import NovaObject
 
-_JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
-
 
 def write_own(source: NovaObject) -> Primitive:
     """A primitive at the object's own version; it shares nothing with the object."""
-    return _formed(source, _converted)
-
-
-def write_text(source: NovaObject) -> bytes:
-    """JSON text at the object's own version; only what JSON lacks is converted on the way."""
-    try:
-        if source.mark is source.FRESH and not source.LAYOUT.nested:
-            return orjson.dumps(_fresh_form(source), _sorted, _JSON_OPTIONS)
-        return orjson.dumps(_formed(source, _borrowed), _sorted, _JSON_OPTIONS)
-    except TypeError:
-        return dump(write_own(source))
-
-
-def _fresh_form(source: NovaObject) -> Primitive:
-    return {
-        OBJECT_NAME: type(source).__name__,
-        OBJECT_NAMESPACE: source.NAMESPACE,
-        OBJECT_VERSION: source.VERSION,
-        OBJECT_DATA: source.__dict__,
-    }
-
-
-Prepare = Callable[["NovaObject"], dict[str, Any]]
-"""How the plain fields of an object come into its primitive."""
+    layout = source.LAYOUT
+    version, changes, _ = source.mark
+    data = _converted(source)
+    for field in layout.children:
+        value = data.get(field.name)
+        if value is None:
+            continue
+        if field.many:
+            data[field.name] = _all_own(value)
+            if source.IS_LIST and any(OBJECT_CHANGES in one for one in data[field.name]):
+                changes = changes | {field.name}
+        else:
+            data[field.name] = inner = write_own(value)
+            if OBJECT_CHANGES in inner:
+                changes = changes | {field.name}
+    if layout.foreign:
+        changes = changes.union(changed_foreign(source))
+    return with_changes(envelope_at(source, version, data), changes)
 
 
 def _converted(source: NovaObject) -> dict[str, Any]:
@@ -64,63 +52,38 @@ def _converted(source: NovaObject) -> dict[str, Any]:
     return data
 
 
-def _borrowed(source: NovaObject) -> dict[str, Any]:
-    return source.__dict__.copy() if source.LAYOUT.nested else source.__dict__
+def _all_own(sources: tuple[NovaObject, ...]) -> list[Primitive]:
+    """Of objects of one class; those that are clean and hold no others are made on the spot."""
+    if not sources or sources[0].LAYOUT.nested:
+        return [write_own(one) for one in sources]
+    latest, enveloped = sources[0].VERSION, sources[0].LAYOUT.enveloped
+    result = []
+    for one in sources:
+        version, changes, _ = one.mark
+        quick = version == latest and not changes
+        result.append(enveloped(_converted(one)) if quick else write_own(one))
+    return result
 
 
-def _sorted(value: Any) -> Any:
-    """What orjson makes of the values it does not know."""
-    return value.primitive if isinstance(value, Foreign) else sorted(value)
-
-
-def _formed(source: NovaObject, prepare: Prepare) -> Primitive:
-    layout = source.LAYOUT
-    version, changes = source.mark
-    data = prepare(source)
-    for field in layout.children:
-        value = data.get(field.name)
-        if value is None:
-            continue
-        if field.many:
-            data[field.name] = _all_formed(value, prepare)
-            if source.IS_LIST and any(OBJECT_CHANGES in one for one in data[field.name]):
-                changes = changes | {field.name}
-        else:
-            data[field.name] = inner = _formed(value, prepare)
-            if OBJECT_CHANGES in inner:
-                changes = changes | {field.name}
-    primitive: Primitive = {
+def envelope_at(source: NovaObject, version: str, data: dict[str, Any]) -> Primitive:
+    """A primitive of a class at a version."""
+    return {
         OBJECT_NAME: type(source).__name__,
         OBJECT_NAMESPACE: source.NAMESPACE,
         OBJECT_VERSION: version,
         OBJECT_DATA: data,
     }
-    changes = changes.union(_changed_foreign(source)) if layout.foreign else changes
-    if changes and (named := [name for name in data if name in changes]):
+
+
+def with_changes(primitive: Primitive, changes: frozenset[str]) -> Primitive:
+    """Names those changed fields that the primitive has; none, and the key is left out."""
+    if changes and (named := [name for name in primitive[OBJECT_DATA] if name in changes]):
         primitive[OBJECT_CHANGES] = named
     return primitive
 
 
-def _all_formed(sources: tuple[NovaObject, ...], prepare: Prepare) -> list[Primitive]:
-    """Of objects of one class; those that are fresh and hold no others are made on the spot."""
-    if not sources or sources[0].LAYOUT.nested:
-        return [_formed(one, prepare) for one in sources]
-    name, namespace = type(sources[0]).__name__, sources[0].NAMESPACE
-    fresh = sources[0].FRESH
-    return [
-        {
-            OBJECT_NAME: name,
-            OBJECT_NAMESPACE: namespace,
-            OBJECT_VERSION: fresh[0],
-            OBJECT_DATA: prepare(one),
-        }
-        if one.mark is fresh
-        else _formed(one, prepare)
-        for one in sources
-    ]
-
-
-def _changed_foreign(source: NovaObject) -> list[str]:
+def changed_foreign(source: NovaObject) -> list[str]:
+    """Fields that hold a changed object of a foreign class."""
     held = source.__dict__
     return [
         name for name in source.LAYOUT.foreign if held.get(name) is not None and held[name].changed
@@ -139,11 +102,8 @@ def write_at(source: NovaObject, target: VersionNumber, reader: Reader) -> Primi
     if target < own:
         _refuse_new_values(source, data, shape, target)
         source.substitute(data, target, reader)
-    primitive = envelope(type(source), format_version(target), data)
-    changes = source.changed_fields()
-    if named := [name for name in data if name in changes]:
-        primitive[OBJECT_CHANGES] = named
-    return primitive
+    primitive = envelope_at(source, format_version(target), data)
+    return with_changes(primitive, source.changed_fields())
 
 
 def _written(source: NovaObject, name: str, value: Any, shape: Shape, reader: Reader) -> Any:

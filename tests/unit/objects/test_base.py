@@ -268,3 +268,33 @@ def test_types_of_fields_that_have_no_wire_form_are_refused() -> None:
         make("Odd", (NovaObject,), {"__module__": __name__, **declaration})
     with pytest.raises(UnknownObject):
         class_of("nova", "Odd")
+
+
+def test_a_kept_text_is_never_stale() -> None:
+    one = node()
+    assert one.pci_device_pools is not None
+    inner = one.pci_device_pools.objects[0]
+
+    def count() -> object:
+        texts = {one.to_json() for _ in range(4)}
+        assert len(texts) == 1
+        assert orjson.loads(texts.pop()) == one.to_primitive()
+        return one.to_primitive()["nova_object.data"]["pci_device_pools"]["nova_object.data"][
+            "objects"
+        ][0]["nova_object.data"].get("count")
+
+    assert count() == 2
+    inner.count = 3
+    assert count() == 3
+    inner.reset_changes()
+    assert count() == 3
+    copied = pickle.loads(pickle.dumps(inner))
+    assert copied.to_json() == inner.to_json()
+    del inner.count
+    assert count() is None
+
+
+def test_big_integers_inside_are_written_in_every_way() -> None:
+    pools = PciDevicePoolList(objects=(PciDevicePool(count=2**70), PciDevicePool(count=1)))
+    for _ in range(4):
+        assert PciDevicePoolList.from_json(pools.to_json()) == pools
