@@ -1,51 +1,58 @@
 """Versioned, typed objects: data, versions and wire form; no I/O."""
 
-from innkeeper.objects.base import VersionedObject
-from innkeeper.objects.change_set import ChangeSet
-from innkeeper.objects.claim import Claim, ClaimSpec, ClaimState, Holder, Process
-from innkeeper.objects.compute_node import ComputeNode, ComputeNodeList
-from innkeeper.objects.cpu_model import VirtCPUFeature, VirtCPUModel, VirtCPUTopology
-from innkeeper.objects.event import Event, EventKind
-from innkeeper.objects.finding import AuditReport, Finding, Severity
-from innkeeper.objects.flavor import Flavor, FlavorList
-from innkeeper.objects.host import (
-    Cell,
-    Cpu,
-    Device,
-    Disk,
-    Host,
-    Inventory,
-    Pages,
-    PciFunction,
-    PciKind,
-    Quantity,
-)
-from innkeeper.objects.hv_spec import HVSpec
-from innkeeper.objects.image_meta import ImageMeta, ImageMetaProps
-from innkeeper.objects.instance import Instance, InstanceList
-from innkeeper.objects.instance_numa import InstanceNUMACell, InstanceNUMATopology
-from innkeeper.objects.migration import Migration, MigrationContext, MigrationList
-from innkeeper.objects.nova import NovaObject
-from innkeeper.objects.numa import (
-    NetworkMetadata,
-    NUMACell,
-    NUMAPagesTopology,
-    NUMATopology,
-    NUMATopologyLimits,
-)
-from innkeeper.objects.pci_device import PciDevice, PciDeviceList
-from innkeeper.objects.pci_pool import PciDevicePool, PciDevicePoolList
-from innkeeper.objects.pci_request import InstancePCIRequest, InstancePCIRequests
-from innkeeper.objects.request import (
-    DeviceRequest,
-    Filtered,
-    Misfit,
-    PlacedDevice,
-    Placement,
-    Request,
-)
-from innkeeper.objects.service import Service, ServiceList
-from innkeeper.objects.usage import Amounts, Pool, Usage
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from innkeeper.objects.homes import load
+
+if TYPE_CHECKING:
+    from innkeeper.objects.base import VersionedObject
+    from innkeeper.objects.change_set import ChangeSet
+    from innkeeper.objects.claim import Claim, ClaimSpec, ClaimState, Holder, Process
+    from innkeeper.objects.compute_node import ComputeNode, ComputeNodeList
+    from innkeeper.objects.cpu_model import VirtCPUFeature, VirtCPUModel, VirtCPUTopology
+    from innkeeper.objects.event import Event, EventKind
+    from innkeeper.objects.finding import AuditReport, Finding, Severity
+    from innkeeper.objects.flavor import Flavor, FlavorList
+    from innkeeper.objects.host import (
+        Cell,
+        Cpu,
+        Device,
+        Disk,
+        Host,
+        Inventory,
+        Pages,
+        PciFunction,
+        PciKind,
+        Quantity,
+    )
+    from innkeeper.objects.hv_spec import HVSpec
+    from innkeeper.objects.image_meta import ImageMeta, ImageMetaProps
+    from innkeeper.objects.instance import Instance, InstanceList
+    from innkeeper.objects.instance_numa import InstanceNUMACell, InstanceNUMATopology
+    from innkeeper.objects.migration import Migration, MigrationContext, MigrationList
+    from innkeeper.objects.nova import NovaObject
+    from innkeeper.objects.numa import (
+        NetworkMetadata,
+        NUMACell,
+        NUMAPagesTopology,
+        NUMATopology,
+        NUMATopologyLimits,
+    )
+    from innkeeper.objects.pci_device import PciDevice, PciDeviceList
+    from innkeeper.objects.pci_pool import PciDevicePool, PciDevicePoolList
+    from innkeeper.objects.pci_request import InstancePCIRequest, InstancePCIRequests
+    from innkeeper.objects.request import (
+        DeviceRequest,
+        Filtered,
+        Misfit,
+        PlacedDevice,
+        Placement,
+        Request,
+    )
+    from innkeeper.objects.service import Service, ServiceList
+    from innkeeper.objects.usage import Amounts, Pool, Usage
 
 __all__ = [
     "Amounts",
@@ -111,3 +118,10 @@ __all__ = [
     "VirtCPUModel",
     "VirtCPUTopology",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load a class when it is asked for: a client needs few of them, and must start at once."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load(name)

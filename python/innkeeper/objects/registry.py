@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from innkeeper.errors import UnknownObject
+from innkeeper.objects.homes import load_all
 
 if TYPE_CHECKING:
     from innkeeper.objects.base import VersionedObject
@@ -32,7 +33,11 @@ def class_of(namespace: str, name: str) -> type[VersionedObject]:
     Raises:
         UnknownObject: this side has none.
     """
-    kind = _CLASSES.get((namespace, name))
+    key = (namespace, name)
+    if key not in _CLASSES:
+        # Classes are loaded when they are needed, and now somebody needs one by its name.
+        load_all()
+    kind = _CLASSES.get(key)
     if kind is None:
         raise UnknownObject(
             f"objects {namespace[:100]}.{name[:100]} are not known here",
@@ -45,5 +50,6 @@ def class_of(namespace: str, name: str) -> type[VersionedObject]:
 
 def classes() -> Iterator[type[VersionedObject]]:
     """Every class, by namespace and name."""
+    load_all()
     for _, kind in sorted(_CLASSES.items()):
         yield kind
