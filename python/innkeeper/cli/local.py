@@ -43,7 +43,7 @@ class LocalHost:
         from innkeeper.drivers import driver_for
 
         config = load_config(config_path(os.environ), os.environ)
-        with driver_for(root, simulate, config.disk.path or _disk_of_the_state()) as driver:
+        with driver_for(root, simulate, config.disk.path or disk_of_the_state()) as driver:
             return cls(config, driver.observe())
 
     def view(self) -> HostView:
@@ -87,7 +87,7 @@ class LocalHost:
         return FitAnswer(placement=placement, count=ledger.count(request))
 
 
-def _disk_of_the_state() -> str:
+def disk_of_the_state() -> str:
     """Where a daemon would keep its state, or the nearest folder above that is there already."""
     state = state_directory(os.environ).absolute()
     return str(next(folder for folder in (state, *state.parents) if folder.is_dir()))

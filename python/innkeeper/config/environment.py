@@ -8,6 +8,7 @@ misspelt key.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from innkeeper.errors import BadConfig
 
 PREFIX = "INNKEEPER_"
 
-#: Variables of ours that are no settings.
-_NO_SETTINGS = frozenset({"config", "socket"})
+#: Variables of ours that are no settings: where to look, and what `run` and `-o env` tell of a claim.
+_NO_SETTINGS = re.compile(r"config|socket|claim|vcpus|cpus|memory_mib|disk_mib|pci|counter_.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ def _read_setting(variable: str, text: str, prefix: str) -> Setting | None:
 
 
 def _looks_like_a_key(name: str) -> bool:
-    return (
-        name not in _NO_SETTINGS and nearest_name(name, Config.model_fields, cutoff=0.8) is not None
-    )
+    if _NO_SETTINGS.fullmatch(name):
+        return False
+    return nearest_name(name, Config.model_fields, cutoff=0.8) is not None
 
 
 def _annotation(variable: str, path: tuple[str, ...], prefix: str) -> Any:

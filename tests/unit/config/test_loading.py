@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from innkeeper.cli.placements import environment
 from innkeeper.config import Config, Counter, DeviceSpec, load_config
 from innkeeper.config.toml_file import SIZE_LIMIT
 from innkeeper.errors import BadConfig
+from innkeeper.objects import Placement
 
 PREFIX = "TEST_INNKEEPER_"
 
@@ -71,6 +74,13 @@ def test_variables_that_are_no_settings_are_left_alone() -> None:
         "INNKEEPER_RESERVED__VCPUS": "9",
     }
     assert load_config(None, environ, prefix=PREFIX) == Config()
+
+
+def test_a_command_that_innkeeper_runs_may_run_innkeeper() -> None:
+    placement = Placement(vcpus=1, cpus="0", counters={"ids": 1, "s": 1, "slots": 2})
+    environ = environment(placement, UUID(int=1))
+    assert len(environ) > 6
+    assert load_config(None, environ) == Config()
 
 
 @pytest.mark.parametrize(

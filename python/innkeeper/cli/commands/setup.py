@@ -12,7 +12,7 @@ import typer
 
 from innkeeper.cli.catalogue import new_group
 from innkeeper.cli.exits import emit, say
-from innkeeper.cli.local import Root, Simulate
+from innkeeper.cli.local import Root, Simulate, disk_of_the_state
 from innkeeper.cli.session import session_of
 from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
 from innkeeper.config.places import config_path
@@ -75,7 +75,11 @@ def capture(file: File, redact: Redact = False, root: Root = None) -> None:
     """Bundle what discovery reads of this host, to look at it elsewhere with --root FILE."""
     from innkeeper.drivers.capture import write_capture
 
-    write_capture(file, root=root or "/", redact=redact)
+    # Of another tree the disk is not here to be measured.
+    disk = None if root else _load(None).disk.path or disk_of_the_state()
+    manifest = write_capture(file, root=root or "/", redact=redact, disk_path=disk)
+    for line in manifest.skipped:
+        say(f"left out: {line}")
     say(f"wrote {file} ({file.stat().st_size / 1024:.0f} KiB)")
 
 
