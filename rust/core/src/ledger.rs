@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::audit::Snapshot;
 use crate::book::Book;
-use crate::fit::{self, MAX_COUNT_STEPS, Room, Steps};
+use crate::fit::{self, Room, Steps};
 use crate::ids::ClaimId;
 use crate::inventory::Inventory;
 use crate::misfit::{NoFit, Refusal, Undecided};
@@ -135,7 +135,7 @@ impl Ledger {
 
     /// How many such requests would fit one after another, at most `limit`.
     pub fn count(&mut self, request: &Request, limit: u64) -> Result<u64, Undecided> {
-        let mut steps = Steps::within(MAX_COUNT_STEPS);
+        let mut steps = Steps::default();
         let answer = fit::count(self.room(), request, limit, &mut steps);
         self.steps = steps.taken();
         answer

@@ -261,6 +261,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_nearest_is_the_most_that_goes_with_the_rest() {
+        let mut ledger = Ledger::new(host_of_pfs(&[5; 16]));
+        for pfs in 1..=16 {
+            let no_fit = refused(&mut ledger, &pfs_and_vfs(pfs, 80));
+            let most = (16 - pfs) * 5;
+            assert_eq!(no_fit.nearest.devices, [(pf_product(), pfs), (vf_product(), most)].into());
+            assert_eq!((no_fit.reasons.len(), no_fit.reasons[0].free), (1, most));
+        }
+    }
+
+    #[test]
     fn taking_vfs_looks_at_no_other_device() {
         let mut ledger = Ledger::new(host_of_pfs(&[64; 64]));
         booked(&mut ledger, "a", &pfs_and_vfs(0, 8));

@@ -17,7 +17,7 @@ use crate::request::Request;
 
 pub(crate) use count::count;
 pub use steps::MAX_STEPS;
-pub(crate) use steps::{MAX_COUNT_STEPS, Steps};
+pub(crate) use steps::Steps;
 
 /// One state of a host to decide on.
 #[derive(Clone, Copy, Debug)]

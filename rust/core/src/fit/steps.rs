@@ -5,9 +5,6 @@ use crate::misfit::Undecided;
 /// Search steps that one decision may take; beyond it is [`Undecided`].
 pub const MAX_STEPS: u64 = 10_000;
 
-/// Search steps that counting requests one after another may take.
-pub(crate) const MAX_COUNT_STEPS: u64 = 100_000;
-
 /// Counts what a decision looks at. Devices that are looked at in order cost a step each, but only
 /// steps of the search, which could grow without end, are bounded.
 #[derive(Clone, Copy, Debug)]

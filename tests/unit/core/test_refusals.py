@@ -1,0 +1,169 @@
+"""Every refusal of the core is an exception of `innkeeper.errors` with its numbers."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.unit.core.inventories import INTEL, PF, VF, asking, inventory, pf_with_vfs
+
+from innkeeper import _core
+from innkeeper.errors import (
+    BadRequest,
+    ClaimConflict,
+    InnkeeperError,
+    NoFit,
+    Undecided,
+    error_classes,
+)
+from innkeeper.objects import Device, DeviceRequest, Misfit, Placement, Request
+
+
+@pytest.fixture
+def ledger() -> _core.Ledger:
+    return _core.Ledger(inventory(devices=pf_with_vfs(0x41, 4), slots=3))
+
+
+def test_every_code_of_the_core_is_an_exception() -> None:
+    known = {kind.code for kind in error_classes()}
+    assert _core.error_codes() == sorted(_core.error_codes())
+    assert set(_core.error_codes()) <= known
+
+
+def test_every_code_of_a_misfit_is_documented() -> None:
+    documented = re.findall("`([a-z_]+)`", inspect.getsource(Misfit).split("resource: str")[0])
+    assert _core.misfit_codes() == sorted(documented)
+
+
+def test_a_refusal_carries_every_reason_and_what_would_fit(ledger: _core.Ledger) -> None:
+    request = Request(vcpus=17, memory_mib=8, counters={"slots": 4, "lots": 1})
+    with pytest.raises(NoFit) as refused:
+        ledger.book("a", request)
+    reasons = [
+        Misfit.model_validate(reason, from_attributes=True)
+        for reason in refused.value.details["reasons"]
+    ]
+    assert [(it.code, it.resource, it.asked, it.free) for it in reasons] == [
+        ("insufficient_vcpus", "vcpus", 17, 16),
+        ("unknown_counter", "lots", 1, 0),
+        ("insufficient_counter", "slots", 4, 3),
+    ]
+    assert str(refused.value) == "; ".join(reason.message for reason in reasons)
+    nearest = refused.value.details["nearest"]
+    assert (nearest.vcpus, nearest.memory_mib, nearest.disk_mib) == (16, 8, None)
+    assert nearest.counters == {"lots": 0, "slots": 3}
+
+
+def test_devices_that_bar_each_other_are_refused_with_their_filters(ledger: _core.Ledger) -> None:
+    with pytest.raises(NoFit, match="0 of 4 are free together with the rest") as refused:
+        ledger.fit(asking(pfs=1, vfs=2))
+    [reason] = refused.value.details["reasons"]
+    misfit = Misfit.model_validate(reason, from_attributes=True)
+    assert [(it.filter, it.removed, it.left) for it in misfit.filters] == [
+        ("product", 1, 4),
+        ("booked", 0, 4),
+        ("barred_by_pf_or_vfs", 0, 4),
+        ("rest_of_request", 4, 0),
+    ]
+    assert refused.value.details["nearest"].devices == [(INTEL, PF, 1)]
+
+
+def test_a_claim_id_is_booked_once(ledger: _core.Ledger) -> None:
+    ledger.book("a", asking(vcpus=1))
+    with pytest.raises(ClaimConflict, match="claim a is booked already") as refused:
+        ledger.book("a", asking(vcpus=1))
+    assert refused.value.details == {"claim_id": "a"}
+    with pytest.raises(ClaimConflict):
+        ledger.restore([("b", Placement(vcpus=1)), ("a", Placement(vcpus=1))])
+    assert ledger.claim_ids() == ["a"]
+
+
+def knapsack() -> list[Device]:
+    """40 PFs with 240 VFs of two products, every PF with another even mixture of them."""
+    devices = []
+    for bus in range(40):
+        pf, *vfs = pf_with_vfs(bus, 240)
+        of_first = 2 * (bus * bus * bus % 113)
+        devices.append(pf)
+        devices += vfs[:of_first]
+        devices += [it.model_copy(update={"product_id": "188a"}) for it in vfs[of_first:]]
+    return devices
+
+
+def test_beyond_the_bound_nothing_is_claimed_to_be_known() -> None:
+    devices = knapsack()
+    ledger = _core.Ledger(inventory(devices=devices))
+    total = {product: sum(it.product_id == product for it in devices) for product in (VF, "188a")}
+    # 20 PFs take 4,800 VFs with them; exactly 2,001, an odd number, would have to be of the first kind.
+    wanted = {PF: 20, VF: total[VF] - 2001, "188a": total["188a"] - 2799}
+    request = Request(
+        devices=tuple(
+            DeviceRequest(vendor_id=INTEL, product_id=product, count=count)
+            for product, count in wanted.items()
+        )
+    )
+    with pytest.raises(Undecided) as refused:
+        ledger.book("a", request)
+    assert refused.value.details["limit"] == 10_000
+    assert (ledger.generation, ledger.claim_ids()) == (0, [])
+    with pytest.raises(Undecided):
+        ledger.count(request)
+    with pytest.raises(Undecided):
+        ledger.could_fit(request)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"vcpus": 0}, "vcpus is 0"),
+        ({"vcpus": -1}, "vcpus is -1"),
+        ({"memory_mib": 2**64}, "memory_mib is 18446744073709551616"),
+        ({"disk_mib": "8"}, "disk_mib is '8'"),
+        ({"counters": {"slots": 0}}, "slots is 0"),
+        ({"devices": [SimpleNamespace(vendor_id="8086", product_id="1889", count=0)]}, "count"),
+        ({"devices": [SimpleNamespace(vendor_id="x", product_id="1889", count=1)]}, "`x` is not"),
+    ],
+)
+def test_words_that_no_object_lets_through_are_refused_all_the_same(
+    ledger: _core.Ledger, asked: dict[str, Any], words: str
+) -> None:
+    nothing: dict[str, Any] = {
+        "vcpus": None,
+        "memory_mib": None,
+        "disk_mib": None,
+        "devices": (),
+        "counters": {},
+    }
+    with pytest.raises(BadRequest, match=words):
+        ledger.fit(SimpleNamespace(**(nothing | asked)))  # type: ignore[arg-type]
+
+
+def test_an_inventory_that_contradicts_itself_is_refused(ledger: _core.Ledger) -> None:
+    [pf, vf] = pf_with_vfs(1, 1)
+    nested = vf.model_copy(update={"address": "0000:01:02.0", "parent": vf.address})
+    for devices, words in [
+        ([pf, pf], "0000:01:00.0 is listed twice"),
+        ([pf, vf, nested], "0000:01:01.0 is named as the parent"),
+    ]:
+        with pytest.raises(BadRequest, match=words):
+            ledger.observe(inventory(devices=devices))
+    ratio = inventory().vcpus.model_copy(update={"allocation_ratio": float("nan")})
+    with pytest.raises(BadRequest, match="the allocation ratio of vcpus is NaN"):
+        ledger.observe(inventory().model_copy(update={"vcpus": ratio}))
+    assert ledger.generation == 0
+
+
+def test_negative_limits_and_empty_ids_are_refused(ledger: _core.Ledger) -> None:
+    with pytest.raises(BadRequest, match="limit is -1"):
+        ledger.count(asking(vcpus=1), -1)
+    with pytest.raises(BadRequest, match="a claim id is empty"):
+        ledger.book("", asking(vcpus=1))
+
+
+def test_refusals_are_errors_of_innkeeper(ledger: _core.Ledger) -> None:
+    with pytest.raises(InnkeeperError) as refused:
+        ledger.book("a", asking(vcpus=100))
+    assert refused.value.code == "no_fit"
