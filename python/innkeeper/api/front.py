@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from typing import Final
 from uuid import uuid4
@@ -15,6 +16,8 @@ from innkeeper.api.problems import problem_response
 from innkeeper.errors import Draining, InnkeeperError, InternalError
 
 log = structlog.get_logger(__name__)
+_access: Final = logging.getLogger(__name__)
+"""The same logger, asked whether it is worth putting an entry together."""
 
 #: What a caller may call its request: no room for anything that a log would choke on.
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -34,7 +37,8 @@ class Front:
         exchange = _Exchange(scope, send)
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         await self._answer(exchange, scope, receive)
-        log.debug("request", method=scope["method"], path=scope["path"], status=exchange.status)
+        if _access.isEnabledFor(logging.DEBUG):
+            log.debug("request", method=scope["method"], path=scope["path"], status=exchange.status)
 
     async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
         try:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from innkeeper.api.access import AccessRules, Caller, Role
 from innkeeper.config import Config
@@ -30,29 +29,23 @@ class ApiParts:
         self.access.access = config.access
 
 
-async def parts_of(request: Request) -> ApiParts:
+def parts_of(request: Request) -> ApiParts:
     """The parts of the application that serves this request."""
     parts: ApiParts = request.app.state.parts
     return parts
 
 
-async def require_reader(request: Request) -> Caller:
+async def reader(request: Request) -> Caller:
     """The caller, when it may look. Raises Forbidden."""
     return await _require(request, Role.READER)
 
 
-async def require_operator(request: Request) -> Caller:
+async def operator(request: Request) -> Caller:
     """The caller, when it may claim and audit. Raises Forbidden."""
     return await _require(request, Role.OPERATOR)
 
 
 async def _require(request: Request, role: Role) -> Caller:
-    parts = await parts_of(request)
-    caller = await parts.access.identify(request.scope["peer"])
+    caller = await parts_of(request).access.identify(request.scope["peer"])
     caller.require(role)
     return caller
-
-
-Parts = Annotated[ApiParts, Depends(parts_of)]
-Reader = Annotated[Caller, Depends(require_reader)]
-Operator = Annotated[Caller, Depends(require_operator)]

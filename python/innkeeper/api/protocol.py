@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import http
 from enum import Enum
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from innkeeper.api.connections import Connections
 from innkeeper.api.peers import Peer, peer_of
@@ -36,6 +37,37 @@ class _Stage(Enum):
 
 class _Refused(Exception):
     """Stops the parser; the connection knows why."""
+
+
+class _JoinedWrites:
+    """The transport of one answer: head and body leave in one system call, and wake the caller once."""
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        self._transport = transport
+        self._cycle = cycle
+        self._head = b""
+        self._begun = False
+
+    def write(self, data: bytes) -> None:
+        """Keep the head until the body comes; what stands before an answer goes at once."""
+        if self._cycle.response_started and not self._begun:
+            self._begun, self._head = True, data
+            return
+        self._transport.write(self._head + data)
+        self._head = b""
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def flush(self) -> None:
+        """An answer without a body ends with its head."""
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -128,12 +160,22 @@ class PeerProtocol(HttpToolsProtocol):
             raise _Refused
         self._shared.renew_date()
         super().on_headers_complete()
+        self._join_writes(self.cycle)
         self._stage = _Stage.BODY
 
     def on_message_complete(self) -> None:
         """The body is whole too."""
         self._stage = _Stage.IDLE
         super().on_message_complete()
+
+    def _join_writes(self, cycle: RequestResponseCycle) -> None:
+        joined = _JoinedWrites(self.transport, cycle)
+        cycle.transport = cast("asyncio.Transport", joined)
+        cycle.on_response = partial(self._answered, joined)
+
+    def _answered(self, joined: _JoinedWrites) -> None:
+        joined.flush()
+        self.on_response_complete()
 
     # -- deadlines -----------------------------------------------------------------------------
 

@@ -106,10 +106,10 @@ ORDER = {"request": {"vcpus": 1}}
 CHANGES = [
     ("POST", "/v1/claims"),
     ("POST", "/v1/claims/batch"),
-    ("POST", "/v1/claims/x/confirm"),
-    ("POST", "/v1/claims/x/abort"),
-    ("POST", "/v1/claims/x/renew"),
-    ("DELETE", "/v1/claims/x"),
+    ("POST", "/v1/claims/6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11/confirm"),
+    ("POST", "/v1/claims/6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11/abort"),
+    ("POST", "/v1/claims/6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11/renew"),
+    ("DELETE", "/v1/claims/6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11"),
     ("POST", "/v1/audits"),
 ]
 LOOKS = ["/v1", "/v1/host", "/v1/devices", "/v1/pools", "/v1/claims", "/v1/findings", "/v1/events"]

@@ -12,7 +12,7 @@ from innkeeper.api.answers import answer, unchanged
 from innkeeper.api.bodies import read_model, read_model_or_default
 from innkeeper.api.declare import answers, asks, tagged_answers
 from innkeeper.api.disconnect import unless_gone
-from innkeeper.api.parts import ApiParts, Operator, Parts, Reader
+from innkeeper.api.parts import ApiParts, operator, parts_of, reader
 from innkeeper.api.problems import problem_document
 from innkeeper.api.process_owner import require_tie_allowed
 from innkeeper.api.views import (
@@ -33,10 +33,10 @@ router: Final = APIRouter(prefix="/v1/claims", tags=["claims"])
 
 
 @router.get("", responses=tagged_answers(ClaimList))
-async def list_claims(
-    request: Request, parts: Parts, _: Reader, query: Annotated[ClaimQuery, Query()]
-) -> Response:
+async def list_claims(request: Request, query: Annotated[ClaimQuery, Query()]) -> Response:
     """One page of claims; pending and confirmed ones when no state is named."""
+    await reader(request)
+    parts = parts_of(request)
     tag = f'"{parts.tracker.edition}"'
     return unchanged(request, tag) or answer(await _page(parts, query), tag=tag)
 
@@ -55,11 +55,13 @@ async def _page(parts: ApiParts, query: ClaimQuery) -> ClaimList:
 @router.post(
     "", status_code=201, responses=answers(Claim, 201, 200), openapi_extra=asks(ClaimOrder)
 )
-async def place(request: Request, parts: Parts, caller: Operator) -> Response:
+async def place(request: Request) -> Response:
     """Claim room; 201 for a new claim, 200 when the same words made it before.
 
     The answer comes when the claim is durable. With `pid` it is confirmed at once.
     """
+    caller = await operator(request)
+    parts = parts_of(request)
     order = await read_model(request, ClaimOrder)
     if order.pid is not None:
         await require_tie_allowed(caller, order.pid)
@@ -75,8 +77,10 @@ async def _place(request: Request, parts: ApiParts, order: ClaimOrder, spec: Cla
 
 
 @router.post("/batch", responses=answers(BatchAnswer), openapi_extra=asks(BatchOrder))
-async def place_batch(request: Request, parts: Parts, caller: Operator) -> Response:
+async def place_batch(request: Request) -> Response:
     """Many claims in one call; none of them waits or is tied to a process."""
+    caller = await operator(request)
+    parts = parts_of(request)
     order = await read_model(request, BatchOrder)
     specs = [owned_spec(spec, caller.holder) for spec in order.orders]
     placing = parts.tracker.place_all if order.mode == "all" else parts.tracker.place_each
@@ -90,36 +94,46 @@ def _result(outcome: Placed | InnkeeperError) -> BatchResult:
 
 
 @router.get("/{ref}", responses=tagged_answers(Claim))
-async def show_claim(request: Request, ref: UUID, parts: Parts, _: Reader) -> Response:
+async def show_claim(request: Request, ref: UUID) -> Response:
     """One claim by its id, or a live one by its instance."""
+    await reader(request)
+    parts = parts_of(request)
     tag = f'"{parts.tracker.edition}"'
     claim = await parts.tracker.find(ref)
     return unchanged(request, tag) or answer(claim, tag=tag)
 
 
 @router.post("/{ref}/confirm", responses=answers(Claim))
-async def confirm(ref: UUID, parts: Parts, caller: Operator) -> Response:
+async def confirm(request: Request, ref: UUID) -> Response:
     """The instance was built: the claim stays until it is released, or its lease ends."""
+    caller = await operator(request)
+    parts = parts_of(request)
     return answer(await parts.tracker.confirm(ref, by=caller.holder))
 
 
 @router.post("/{ref}/abort", responses=answers(Claim))
-async def abort(ref: UUID, parts: Parts, caller: Operator) -> Response:
+async def abort(request: Request, ref: UUID) -> Response:
     """The instance was not built; only while the claim is pending."""
+    caller = await operator(request)
+    parts = parts_of(request)
     return answer(await parts.tracker.abort(ref, by=caller.holder))
 
 
 @router.post(
     "/{ref}/renew", responses=answers(Claim), openapi_extra=asks(RenewOrder, optional=True)
 )
-async def renew(request: Request, ref: UUID, parts: Parts, caller: Operator) -> Response:
+async def renew(request: Request, ref: UUID) -> Response:
     """Start the lease, or the time to confirm, anew."""
+    caller = await operator(request)
+    parts = parts_of(request)
     order = await read_model_or_default(request, RenewOrder)
     claim = await parts.tracker.renew(ref, by=caller.holder, lease_seconds=order.lease_seconds)
     return answer(claim)
 
 
 @router.delete("/{ref}", responses=answers(Claim))
-async def release(ref: UUID, parts: Parts, caller: Operator) -> Response:
+async def release(request: Request, ref: UUID) -> Response:
     """Give back what the claim holds; a pending one is aborted."""
+    caller = await operator(request)
+    parts = parts_of(request)
     return answer(await parts.tracker.release(ref, by=caller.holder))

@@ -14,29 +14,35 @@ from innkeeper.api.answers import answer, unchanged
 from innkeeper.api.bodies import read_model
 from innkeeper.api.declare import answers, asks, tagged_answers
 from innkeeper.api.device_views import device_views
-from innkeeper.api.parts import ApiParts, Parts, Reader
+from innkeeper.api.parts import ApiParts, parts_of, reader
 from innkeeper.api.views import DeviceList, FitAnswer, HostView, PoolList
 
 router: Final = APIRouter(prefix="/v1", tags=["host"])
 
 
 @router.get("/host", responses=tagged_answers(HostView))
-async def show_host(request: Request, parts: Parts, _: Reader) -> Response:
+async def show_host(request: Request) -> Response:
     """The host, what of it may be handed out, and how much is held."""
+    await reader(request)
+    parts = parts_of(request)
     tag = _host_tag(parts)
     return unchanged(request, tag) or answer(host_view(parts), tag=tag)
 
 
 @router.get("/devices", responses=tagged_answers(DeviceList))
-async def list_devices(request: Request, parts: Parts, _: Reader) -> Response:
+async def list_devices(request: Request) -> Response:
     """Every PCI function; for those that cannot be claimed, why."""
+    await reader(request)
+    parts = parts_of(request)
     tag = _host_tag(parts)
     return unchanged(request, tag) or answer(DeviceList(devices=device_views(parts)), tag=tag)
 
 
 @router.get("/pools", responses=tagged_answers(PoolList))
-async def list_pools(request: Request, parts: Parts, _: Reader) -> Response:
+async def list_pools(request: Request) -> Response:
     """Claimable devices alike in product, cell and kind."""
+    await reader(request)
+    parts = parts_of(request)
     tag = f'"{parts.tracker.edition}"'
     return unchanged(request, tag) or answer(PoolList(pools=parts.tracker.pools()), tag=tag)
 
@@ -46,8 +52,10 @@ async def list_pools(request: Request, parts: Parts, _: Reader) -> Response:
     responses=answers(FitAnswer),
     openapi_extra=asks(objects.Request),
 )
-async def fit(request: Request, parts: Parts, _: Reader) -> Response:
+async def fit(request: Request) -> Response:
     """Where it would be placed now, or every reason why not; nothing changes."""
+    await reader(request)
+    parts = parts_of(request)
     asked = await read_model(request, objects.Request)
     placement = parts.tracker.fit(asked)
     count = await anyio.to_thread.run_sync(parts.tracker.count, asked)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from innkeeper import __version__
 from innkeeper.api.answers import answer
 from innkeeper.api.declare import answers
-from innkeeper.api.parts import Parts, Reader
+from innkeeper.api.parts import parts_of, reader
 from innkeeper.api.views import Condition, ServiceView
 from innkeeper.errors import Draining
 
@@ -24,16 +24,19 @@ async def live() -> Response:
 
 
 @router.get("/readyz", responses=answers(Condition))
-async def ready(parts: Parts) -> Response:
+async def ready(request: Request) -> Response:
     """Whether claims may be asked for."""
+    parts = parts_of(request)
     if not parts.tracker.ready:
         raise Draining("the daemon is stopping and takes no new claims")
     return answer(Condition())
 
 
 @router.get("/v1", responses=answers(ServiceView))
-async def describe(parts: Parts, caller: Reader) -> Response:
+async def describe(request: Request) -> Response:
     """Which daemon answers, and what the caller may do there."""
+    caller = await reader(request)
+    parts = parts_of(request)
     view = ServiceView(
         version=__version__,
         node=parts.node,
