@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
@@ -195,10 +195,12 @@ def kill_and_compare(folder: Path, shim: Path, config: dict[str, str], point: in
     told = Told()
     with daemon(folder, **config, **killing(shim, folder), KILL_AT=str(point)) as running:
         (folder / "armed").touch()
-        with suppress(httpx.TransportError):
+        try:
             live(running.client, told)
-        died = told.asked is not None
-        if not died:
+        except httpx.TransportError:
+            died = True
+        else:
+            died = False
             running.process.kill()
         assert running.process.wait(10) == -signal.SIGKILL
     with daemon(folder, **config) as running:
@@ -216,5 +218,5 @@ def test_a_kill_at_any_write_point_loses_no_answered_claim(
     assert points >= NORMAL_KILLS
     chosen = sorted({1 + index * (points - 1) // (kills - 1) for index in range(kills)})
     died = [kill_and_compare(tmp_path / str(point), shim, config, point) for point in chosen]
-    assert sum(died) >= len(died) - 3
+    assert sum(died) >= 0.95 * len(died)
     sys.stdout.write(f"{sum(died)} kills at {points} write points\n")
