@@ -134,6 +134,8 @@ class Usage:
     disk_mib: Amounts
     counters: dict[str, Amounts]
     devices: Amounts
+    """Free are those that could be booked now, one at a time; the capacity leaves out those that are
+    barred by their booked PF or VFs."""
     claims: int
     generation: int
 
@@ -223,10 +225,18 @@ class Ledger:
         """
 
     def could_fit(self, request: Request) -> bool:
-        """Whether it would fit if nothing were booked."""
+        """Whether it would fit if nothing were booked.
+
+        Raises:
+            Undecided: the search bound was reached.
+        """
 
     def count(self, request: Request, limit: int = 10_000) -> int:
-        """How many such requests would fit one after another, at most `limit`."""
+        """How many such requests would fit one after another, at most `limit`.
+
+        Raises:
+            Undecided: the search bound was reached.
+        """
 
     def observe(self, inventory: Inventory) -> bool:
         """Take the host's new inventory; bookings stay. False when nothing changed."""

@@ -29,7 +29,7 @@ PRODUCTS = st.sampled_from(["1592", "1889", "188a"])
 CLAIMS = st.sampled_from([f"claim {number}" for number in range(6)])
 QUANTITIES = st.builds(
     Quantity,
-    total=st.integers(0, 30),
+    total=st.integers(4, 30),
     reserved=st.integers(0, 4),
     allocation_ratio=st.sampled_from([1.0, 2.0, 16.0]),
 )
@@ -73,7 +73,7 @@ INVENTORIES = st.builds(
     devices=families(),
     shared_cpus=st.sampled_from(["", "0-3,8"]),
 )
-AMOUNTS = st.one_of(st.none(), st.integers(1, 12))
+AMOUNTS = st.one_of(st.none(), st.integers(1, 6))
 REQUESTS = st.builds(
     Request,
     vcpus=AMOUNTS,
@@ -163,7 +163,7 @@ class LedgerHistory(RuleBasedStateMachine):
 
 
 LedgerHistory.TestCase.settings = settings(
-    max_examples=2000 if DEEP else 60,
+    max_examples=2000 if DEEP else 150,
     stateful_step_count=30 if DEEP else 12,
     deadline=timedelta(seconds=2),
 )

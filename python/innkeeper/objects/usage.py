@@ -24,6 +24,8 @@ class Usage(VersionedObject):
     disk_mib: Amounts
     counters: dict[str, Amounts] = {}
     devices: Amounts
+    """Free are those that could be booked now, one at a time; the capacity leaves out those that are
+    barred by their booked PF or VFs."""
     claims: Amount
     generation: Amount
 
