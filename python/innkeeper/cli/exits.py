@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
+from innkeeper.cli.quantities import printable
 from innkeeper.errors import (
     BadRequest,
     Conflict,
@@ -71,7 +72,7 @@ def _give_up_stdout() -> None:
 def say(text: str) -> None:
     """Talk goes to stderr; nobody has to listen."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
     except OSError:
         return
 

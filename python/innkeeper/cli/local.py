@@ -14,7 +14,7 @@ from innkeeper.cli.exits import say
 from innkeeper.cli.session import Session
 from innkeeper.config import Config, load_config
 from innkeeper.config.places import config_path, state_directory
-from innkeeper.errors import Unreachable
+from innkeeper.errors import BadConfig, Unreachable
 from innkeeper.objects import Host, Request
 
 Local = Annotated[bool, typer.Option("--local", help="Look at this host, without a daemon.")]
@@ -89,7 +89,10 @@ class LocalHost:
 
 def disk_of_the_state() -> str:
     """Where a daemon would keep its state, or the nearest folder above that is there already."""
-    state = state_directory(os.environ).absolute()
+    try:
+        state = state_directory(os.environ).absolute()
+    except BadConfig:
+        return "/"
     return str(next(folder for folder in (state, *state.parents) if folder.is_dir()))
 
 

@@ -1,10 +1,13 @@
-"""Amounts and moments in words for people."""
+"""Names, amounts and moments in words for people."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from innkeeper.clock import SystemClock
+
+def printable(text: str) -> str:
+    """The text on one line; a name must not be able to steer the terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def size(mib: int) -> str:
@@ -35,10 +38,14 @@ def duration(seconds: float) -> str:
 
 def ago(then: datetime) -> str:
     """How long a moment is past."""
-    return duration(max((SystemClock().now() - then).total_seconds(), 0.0))
+    return duration(max(-_from_now(then).total_seconds(), 0.0))
 
 
 def until(then: datetime) -> str:
     """How long there is until a moment: `in 10m`, or `now` when it is past."""
-    seconds = (then - SystemClock().now()).total_seconds()
+    seconds = _from_now(then).total_seconds()
     return f"in {duration(seconds)}" if seconds > 0 else "now"
+
+
+def _from_now(then: datetime) -> timedelta:
+    return then - datetime.now(UTC)  # noqa: TID251 - a Clock would load an event loop for one look

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from innkeeper.errors import BadRequest
 
+if TYPE_CHECKING:
+    import yaml
+
 SPEC_LIMIT = 2**20
 """Bytes; as the daemon takes."""
+
+_DEEPEST = 16
 
 
 def read_spec(name: str) -> dict[str, Any]:
@@ -73,9 +79,20 @@ def _parse_yaml(text: str) -> Any:
     import yaml
 
     try:
-        # Aliases could make much of little, and a claim needs none.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            raise ValueError("YAML aliases are not taken")
+        _require_plain(yaml.parse(text))
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
+
+
+def _require_plain(events: Iterator[yaml.Event]) -> None:
+    """Aliases make much of little, deep nesting takes the parser minutes; a claim has neither."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        aliased = isinstance(event, yaml.AliasEvent)
+        if aliased or depth > _DEEPEST:
+            raise ValueError("YAML aliases are not taken" if aliased else "it is nested too deeply")

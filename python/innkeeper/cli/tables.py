@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from innkeeper.api.views import DeviceView, FitAnswer
 from innkeeper.cli.picture.lines import cells_of
-from innkeeper.cli.quantities import ago, size, until
+from innkeeper.cli.quantities import ago, printable, size, until
 from innkeeper.objects import Claim, ClaimState, Event, Finding, Placement, Pool
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Left-aligned columns, two blanks between; an empty cell is a dash."""
-    table = [list(head), *([_printable(cell) or "-" for cell in row] for row in rows)]
+    table = [list(head), *([printable(cell) or "-" for cell in row] for row in rows)]
     widths = [max(map(cells_of, column)) for column in zip(*table, strict=True)]
     lines = (
         "  ".join(
@@ -21,11 +21,6 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for row in table
     )
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _printable(text: str) -> str:
-    """A name must not be able to steer the terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def claims_table(claims: Iterable[Claim], *, wide: bool = False) -> str:
@@ -103,7 +98,7 @@ def claim_table(claim: Claim) -> str:
         ("created", f"{claim.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(claim.created_at)} ago"),
         ("ends", _end_in_words(claim)),
     ]
-    lines = [f"  {name:<8} {_printable(str(value))}" for name, value in facts if value]
+    lines = [f"  {name:<8} {printable(str(value))}" for name, value in facts if value]
     return "\n".join([f"claim {claim.id}  {claim.state}", *lines, placement_table(claim.placement)])
 
 

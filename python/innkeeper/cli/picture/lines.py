@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from innkeeper.cli.picture.ink import Ink
+from innkeeper.cli.quantities import printable
 
 
 def cells_of(text: str) -> int:
@@ -33,7 +34,7 @@ class Line:
     @classmethod
     def of(cls, text: str, style: str = "") -> Line:
         """A line in one style."""
-        return cls(((text, style),)) if text else cls()
+        return cls(((printable(text), style),)) if text else cls()
 
     def __add__(self, other: Line) -> Line:
         return Line(self.spans + other.spans)
