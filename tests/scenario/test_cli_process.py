@@ -44,7 +44,7 @@ def run_in_shell(serving: Serving, script: str) -> subprocess.CompletedProcess[s
 def test_a_reader_that_went_away_ends_it_quietly(serving: Serving, words: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "wb") as pipe:
+    with os.fdopen(writing, "wb") as pipe:
         done = subprocess.run(
             [*PROGRAM, *words.split()],
             stdout=pipe,
@@ -100,7 +100,10 @@ def wait_until_connected(pid: int) -> None:
 
 
 def _has_socket(pid: int) -> bool:
-    return any(path.readlink().match("socket:*") for path in Path(f"/proc/{pid}/fd").iterdir())
+    try:
+        return any(path.readlink().match("socket:*") for path in Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:  # closed while we looked
+        return False
 
 
 def _state(pid: int) -> str:

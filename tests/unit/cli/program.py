@@ -138,13 +138,14 @@ HOST = "cpus=32,cells=2,memory=64GiB,pfs=2,vfs=8,pages_2m=1024,disk=1TiB,name=si
 
 
 @contextmanager
-def serve(directory: Path, host: str = HOST, config: str = CONFIG) -> Iterator[Serving]:
-    """`innkeeper serve` with a simulated host, ready; told to stop in the end."""
+def serve(directory: Path, host: str = HOST, root: Path | None = None) -> Iterator[Serving]:
+    """`innkeeper serve` with a simulated host, or one under a root, ready; told to stop in the end."""
     file = directory / "innkeeper.toml"
-    file.write_text(config)
+    file.write_text(CONFIG)
     socket = directory / "api.sock"
     words = ("serve", "--config", str(file), "--state-dir", str(directory / "state"))
-    with program(*words, "--socket", str(socket), "--simulate", host) as process:
+    where = ("--simulate", host) if root is None else ("--root", str(root))
+    with program(*words, "--socket", str(socket), *where) as process:
         greeting = _greeting(process)
         yield Serving(process, socket, greeting)
         process.send_signal(signal.SIGTERM)
