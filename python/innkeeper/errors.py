@@ -25,6 +25,7 @@ InnkeeperError
  |- UnsetField              unset_field        the object does not carry this field
  |- NotFound                not_found
  |   |- UnknownClaim        unknown_claim
+ |   |- UnknownInstance     unknown_instance   a shared database has no row of it
  |- Forbidden               forbidden          the peer's role does not allow it
  |- Draining                draining           the daemon is stopping
  |- TooManyWaiting          too_many_waiting
@@ -223,6 +224,12 @@ class UnknownClaim(NotFound):
     """No claim has this id, nor any instance with a live claim."""
 
     code = "unknown_claim"
+
+
+class UnknownInstance(NotFound):
+    """A shared database has no live row of the instance, and innkeeper makes none there."""
+
+    code = "unknown_instance"
 
 
 class Forbidden(InnkeeperError):

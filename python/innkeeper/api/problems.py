@@ -37,6 +37,7 @@ STATUS_BY_CODE: Final = {
     "unset_field": 500,
     "not_found": 404,
     "unknown_claim": 404,
+    "unknown_instance": 404,
     "forbidden": 403,
     "draining": 503,
     "too_many_waiting": 429,

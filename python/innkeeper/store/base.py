@@ -18,6 +18,8 @@ class Commit:
     """The ledger's generation on disk after the batch that holds it."""
     sequence: int
     """Sequence of the last event of the change set; 0 when it holds none."""
+    findings: tuple[Finding, ...] = ()
+    """Texts that columns of Nova's tables could not hold, of everything in the same batch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the engines spell it differently and old schemas lack the keys that it needs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from innkeeper.errors import StoreFenced
 from innkeeper.store.base import Commit
-from innkeeper.store.rows import EncodedChangeSet, Row
+from innkeeper.store.nova.projection import Projection
+from innkeeper.store.rows import EPOCH, MICROSECOND, EncodedChangeSet, Row
 from innkeeper.store.tables import batches, claims, devices, events, findings, ledgers
 
 LOOK_UP: Final = 500
@@ -126,6 +127,37 @@ def fenced(owner: Owner) -> StoreFenced:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Batcher:
+    """Writes what change sets hold into our tables and, of their records, into Nova's."""
+
+    owner: Owner
+    projection: Projection
+
+    def write(
+        self,
+        connection: Connection,
+        old: Position,
+        change_sets: Sequence[EncodedChangeSet],
+        now_us: int,
+    ) -> tuple[Position, list[Commit]]:
+        """Write everything; the caller commits.
+
+        Raises:
+            StoreFenced: another owner has the ledger.
+            UnknownInstance: a record is of an instance that a shared database does not have.
+            BadRequest: a record lacks what its row is found by.
+        """
+        new, commits = write_batch(connection, self.owner, old, change_sets, now_us)
+        drafts = [draft for change_set in change_sets for draft in change_set.records]
+        if not drafts:
+            return new, commits
+        now = EPOCH + now_us * MICROSECOND
+        overflows = self.projection.write(connection, self.owner.node, drafts, now)
+        findings = tuple(overflow.finding(now) for overflow in overflows)
+        return new, [replace(commit, findings=findings) for commit in commits]
+
+
 def write_batch(
     connection: Connection,
     owner: Owner,
@@ -133,7 +165,7 @@ def write_batch(
     change_sets: Sequence[EncodedChangeSet],
     now_us: int,
 ) -> tuple[Position, list[Commit]]:
-    """Write everything that the change sets hold; the caller commits.
+    """Write our own rows of the change sets; the caller commits.
 
     Raises:
         StoreFenced: another owner has the ledger.

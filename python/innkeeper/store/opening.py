@@ -13,6 +13,7 @@ from innkeeper.errors import StoreCorrupt, StoreError, StoreTooNew
 from innkeeper.store.batch import Owner, Position
 from innkeeper.store.engines import ask_pragma, writer_engine
 from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.nova.tables import nova_metadata
 from innkeeper.store.tables import OLDEST_READER, VERSION, ledgers, metadata, schema
 from innkeeper.store.transactions import Transactions
 
@@ -90,6 +91,7 @@ def _require_log(connection: Connection, path: Path) -> None:
 
 def _require_tables(connection: Connection, path: Path) -> None:
     metadata.create_all(connection)
+    nova_metadata.create_all(connection)
     found = connection.execute(select(schema.c.version, schema.c.oldest_reader)).first()
     if found is None:
         ours = {"version": VERSION, "oldest_reader": OLDEST_READER}
@@ -104,6 +106,8 @@ def _require_tables(connection: Connection, path: Path) -> None:
             oldest_reader=found.oldest_reader,
             known=VERSION,
         )
+    elif found.version < VERSION:
+        connection.execute(update(schema).values(version=VERSION, oldest_reader=OLDEST_READER))
 
 
 def _take_ledger(connection: Connection, opening: Opening) -> tuple[Owner, Position]:

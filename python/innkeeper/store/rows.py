@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -14,12 +14,15 @@ from pydantic_core import PydanticSerializationError
 
 from innkeeper.errors import BadRequest
 from innkeeper.objects import ChangeSet, Claim, Device, Event, Finding, VersionedObject
+from innkeeper.store.nova.drafts import Draft, take_down, unprojected
 
 Row = dict[str, Any]
 """The parameters of one execution of a statement, by column name."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+DRAFT_BYTES: Final = 2048
+"""What a record of the projection counts as, about, among the bytes of a batch."""
 
 T = TypeVar("T", bound=VersionedObject)
 
@@ -34,6 +37,8 @@ class EncodedChangeSet:
     """Without their sequence, which is given at commit."""
     findings: tuple[Row, ...]
     devices: tuple[Row, ...] | None
+    records: tuple[Draft, ...]
+    """For the projection, which makes rows of them when it sees which are there."""
     size: int
     """Bytes of JSON, about."""
 
@@ -56,7 +61,8 @@ def encode_change_set(change_set: ChangeSet, node: str) -> EncodedChangeSet:
         message = f"The change set {change_set.id} cannot be stored as JSON: {error}"
         raise BadRequest(message) from error
     size = sum(len(row["body"]) for rows in parts if rows for row in rows)
-    return EncodedChangeSet(change_set.id, *parts, size)
+    drafts = take_down(change_set.records)
+    return EncodedChangeSet(change_set.id, *parts, drafts, size + len(drafts) * DRAFT_BYTES)
 
 
 def _require_writable(change_set: ChangeSet, node: str) -> None:
@@ -64,9 +70,8 @@ def _require_writable(change_set: ChangeSet, node: str) -> None:
     if strangers != {node}:
         other = ", ".join(sorted(strangers - {node}))
         raise BadRequest(f"This store keeps the ledger of {node}, not of {other}", node=node)
-    if change_set.records:
-        kinds = sorted({type(record).__name__ for record in change_set.records})
-        message = f"This store projects no records, but was given: {', '.join(kinds)}"
+    if kinds := unprojected(change_set.records):
+        message = f"This store has no rows for records of {', '.join(kinds)}"
         raise BadRequest(message, kinds=kinds)
 
 

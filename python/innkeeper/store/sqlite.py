@@ -11,6 +11,7 @@ from uuid import UUID
 
 import anyio.to_thread
 from anyio import CancelScope
+from sqlalchemy import Connection
 
 from innkeeper.clock import Clock
 from innkeeper.errors import StoreError
@@ -19,6 +20,8 @@ from innkeeper.store.base import Commit, Opened, StoreStatistics
 from innkeeper.store.damage import Possession, open_or_rebuild
 from innkeeper.store.engines import reader_engine
 from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.nova.projection import Projection
+from innkeeper.store.nova.writing import Database
 from innkeeper.store.opening import Opening
 from innkeeper.store.ownership import Ownership, take_ownership
 from innkeeper.store.pruning import forget_claims, forget_findings
@@ -52,10 +55,10 @@ class SqliteStore:
     async def open(self, *, boot_id: str | None) -> Opened:  # noqa: D102
         opening = Opening(self._node, boot_id, self._now_us())
         with CancelScope(shield=True):
-            possession = await anyio.to_thread.run_sync(self._take_possession, opening)
+            possession, projection = await anyio.to_thread.run_sync(self._take_possession, opening)
             engine = await anyio.to_thread.run_sync(reader_engine, self._path)
         self._reader = Reader(engine, self._path, self._node)
-        self._writer = Writer(possession.transactions, self._now_us)
+        self._writer = Writer(possession.transactions, projection, self._now_us)
         return _opened(possession)
 
     async def close(self) -> None:  # noqa: D102
@@ -128,11 +131,12 @@ class SqliteStore:
         unreadable = self._reader.unreadable_claims
         return replace(self._writer.statistics(), unreadable_claims=unreadable)
 
-    def _take_possession(self, opening: Opening) -> Possession:
+    def _take_possession(self, opening: Opening) -> tuple[Possession, Projection]:
         with told_as_store_error(self._path):
             self._ownership = take_ownership(self._path.parent)
             try:
-                return open_or_rebuild(self._path, opening)
+                possession = open_or_rebuild(self._path, opening)
+                return possession, _look_at(possession.transactions.connection)
             except BaseException:
                 self._ownership.release()
                 self._ownership = None
@@ -145,6 +149,11 @@ class SqliteStore:
 
     def _now_us(self) -> int:
         return microseconds(self._clock.now())
+
+
+def _look_at(connection: Connection) -> Projection:
+    with connection.begin():
+        return Projection.reflect(connection, Database.EMBEDDED)
 
 
 def _opened(possession: Possession) -> Opened:

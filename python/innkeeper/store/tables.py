@@ -3,7 +3,7 @@
 Scalars that are queried are columns; `body` is the whole object as JSON text. UUIDs are text in
 lower case, so that text order is their order; moments are microseconds after 1970 in UTC.
 
-Version 1. A reader that is older than `oldest_reader` must not open the database. Columns are added
+Version 2 has Nova's tables beside them (`nova.tables`). A reader that is older than `oldest_reader` must not open the database. Columns are added
 nullable and removed two releases later; unknown tables and columns are left alone.
 """
 
@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables as this release writes them."""
 OLDEST_READER: Final = 1
 """The oldest release's version that still reads what this one writes."""

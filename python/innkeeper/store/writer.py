@@ -17,7 +17,8 @@ from sqlalchemy import Connection
 
 from innkeeper.errors import InnkeeperError, OutcomeUnknown, StoreFenced, StoreLocked
 from innkeeper.store.base import Commit, StoreStatistics
-from innkeeper.store.batch import Position, write_batch
+from innkeeper.store.batch import Batcher, Position
+from innkeeper.store.nova.projection import Projection
 from innkeeper.store.rows import EncodedChangeSet
 from innkeeper.store.transactions import Transactions
 
@@ -70,8 +71,11 @@ class Waiting(Generic[W]):
 class Writer:
     """Takes work on the event loop that started it, and does it in order in its thread."""
 
-    def __init__(self, transactions: Transactions, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, transactions: Transactions, projection: Projection, now_us: Callable[[], int]
+    ) -> None:
         self._transactions = transactions
+        self._batcher = Batcher(transactions.owner, projection)
         self._now_us = now_us
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Waiting[Any] | None] = SimpleQueue()
@@ -166,8 +170,7 @@ class Writer:
         change_sets = [each.work for each in waiting]
 
         def work(connection: Connection, old: Position) -> tuple[Position, list[Commit]]:
-            owner = self._transactions.owner
-            return write_batch(connection, owner, old, change_sets, self._now_us())
+            return self._batcher.write(connection, old, change_sets, self._now_us())
 
         try:
             commits = self._transactions.run(work)

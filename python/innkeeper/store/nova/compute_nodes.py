@@ -1,0 +1,153 @@
+"""Rows of `compute_nodes`: hosts and their totals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, or_, select
+
+from innkeeper.errors import InnkeeperError
+from innkeeper.objects import ComputeNode
+from innkeeper.objects.compute_node import NO_SERVICE
+from innkeeper.objects.releases import is_before
+from innkeeper.objects.stored_host import (
+    read_hv_specs,
+    read_pools,
+    read_stats,
+    read_topology,
+    write_hv_specs,
+    write_pools,
+    write_stats,
+    write_topology,
+)
+from innkeeper.store.nova.drafts import Draft, merged
+from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
+from innkeeper.store.nova.services import COMPUTE, find_service, require_service
+from innkeeper.store.nova.shape import Shape
+from innkeeper.store.nova.writing import RowChange, Writing
+
+USUAL_RATIOS: Final[Mapping[str, float]] = {
+    "cpu_allocation_ratio": 16.0,
+    "ram_allocation_ratio": 1.5,
+    "disk_allocation_ratio": 1.0,
+}
+"""What null, 0.0 and a missing column mean, where the operator says nothing else."""
+
+
+@lru_cache(maxsize=16)
+def _topology_for(text: str | None, release: str) -> str | None:
+    """The text in the form that the release reads; one that makes no sense stays as it is."""
+    try:
+        return write_topology(read_topology(text), release)
+    except InnkeeperError:
+        return text
+
+
+_TEXTS: Final[Mapping[str, tuple[str, Callable[[Any, str], str | None]]]] = {
+    "supported_hv_specs": ("supported_instances", lambda value, _release: write_hv_specs(value)),
+    "pci_device_pools": ("pci_stats", write_pools),
+    "stats": ("stats", lambda value, _release: None if value is None else write_stats(value)),
+    "numa_topology": ("numa_topology", _topology_for),
+}
+"""Fields that are texts in a column: its name, and how the text is made for a release."""
+
+
+def write_compute_nodes(writing: Writing, drafts: Sequence[Draft]) -> None:
+    """Write them; `updated_at` moves even when nothing changed, since schedulers compare it."""
+    for draft in merged(drafts, ("id",), ("host", "hypervisor_hostname")):
+        _write(writing, draft)
+
+
+def _write(writing: Writing, draft: Draft) -> None:
+    table = writing.shape["compute_nodes"]
+    host, name = (value or writing.node for value in draft.named("host", "hypervisor_hostname"))
+    found = draft.fields.get("id") or find_node(writing, host, name)
+    if draft.is_gone:
+        writing.mark_deleted(table, [table.table.c.id == found])
+        return
+    fields = draft.part(of_new_row=found is None)
+    values = _columns(fields, writing.release)
+    if found is None:
+        values |= {"host": host, "hypervisor_hostname": name}
+    if found is None or "service_id" in fields or "host" in fields:
+        _fill_service(writing, host, values)
+    if values.get("cpu_info", "") is None:
+        values["cpu_info"] = ""
+    writing.write(table, [RowChange(found, f"{host}/{name}", values)])
+
+
+def _columns(fields: Mapping[str, Any], release: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in _TEXTS:
+            column, write = _TEXTS[name]
+            values[column] = write(value, release)
+        else:
+            values[name] = value
+    return values
+
+
+def _fill_service(writing: Writing, host: str, values: dict[str, Any]) -> None:
+    """Juno forbids null; readers before Liberty find the host by its service."""
+    if values.get("service_id") not in (None, NO_SERVICE):
+        return
+    values.pop("service_id", None)
+    if writing.shape["compute_nodes"].requires("service_id"):
+        values["service_id"] = require_service(writing, host)
+    elif is_before(writing.release, "liberty") and (found := find_service(writing, host)):
+        values["service_id"] = found
+
+
+def find_node(writing: Writing, host: str, name: str) -> int | None:
+    """The id of the live row of a node on a host."""
+    c = writing.shape["compute_nodes"].table.c
+    query = select(c.id).where(
+        c.deleted == 0, c.hypervisor_hostname == name, _of_host(writing.shape, host)
+    )
+    found: int | None = writing.connection.execute(query.order_by(c.id).limit(1)).scalar()
+    return found
+
+
+def _of_host(shape: Shape, host: str) -> ColumnElement[bool]:
+    """By its own column; without one, or with null in it, by the service that the row names."""
+    c, services = shape["compute_nodes"].table.c, shape["services"].table.c
+    by_service = c.service_id.in_(
+        select(services.id).where(services.host == host, services.binary == COMPUTE)
+    )
+    if "host" not in c:
+        return by_service
+    return or_(c.host == host, c.host.is_(None) & by_service)
+
+
+def read_compute_nodes(
+    connection: Connection,
+    shape: Shape,
+    host: str,
+    ratios: Mapping[str, float],
+    after: int,
+    limit: int,
+) -> Page[ComputeNode]:
+    """Live rows of a host."""
+    table = shape["compute_nodes"]
+    query = select(table.table).where(table.table.c.deleted == 0, _of_host(shape, host))
+    rows = fetch(connection, table, query, after, limit)
+
+    def read(row: RowValues) -> ComputeNode:
+        return _compute_node(row, host, ratios)
+
+    return page_of(table, rows, limit, "hypervisor_hostname", read)
+
+
+def _compute_node(row: RowValues, host: str, ratios: Mapping[str, float]) -> ComputeNode:
+    row["host"] = row.get("host") or host
+    for name, usual in ratios.items():
+        row[name] = row.get(name) or usual
+    node = object_of(ComputeNode, row, without=("stats",))
+    node.pci_device_pools = read_pools(row["pci_stats"])
+    if (specs := read_hv_specs(row["supported_instances"])) is not None:
+        node.supported_hv_specs = specs
+    if (stats := read_stats(row["stats"])) is not None:
+        node.stats = stats
+    return clean(node)

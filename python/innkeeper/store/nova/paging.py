@@ -1,0 +1,107 @@
+"""Pages of rows as objects: a row that makes no sense is told and does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Result, Select
+
+from innkeeper.errors import InnkeeperError
+from innkeeper.objects.nova import NovaObject
+from innkeeper.objects.wire import NO_DEFAULT
+from innkeeper.store.nova.shape import NovaTable
+
+T = TypeVar("T")
+N = TypeVar("N", bound=NovaObject)
+
+RowValues = dict[str, Any]
+"""One row by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row that was left out, and why."""
+
+    table: str
+    row_id: int
+    subject: str
+    """The host, instance or device whose row it is."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows, in the order of their ids."""
+
+    objects: tuple[T, ...]
+    unreadable: tuple[Unreadable, ...]
+    after: int | None
+    """Where the next page begins; null at the end."""
+
+
+def fetch(
+    connection: Connection, table: NovaTable, query: Select[Any], after: int, limit: int
+) -> list[RowValues]:
+    """The next rows by id."""
+    c = table.table.c
+    query = query.where(c.id > after).order_by(c.id).limit(limit)
+    return rows_of(connection.execute(query))
+
+
+def page_of(
+    table: NovaTable,
+    rows: Sequence[RowValues],
+    limit: int,
+    subject: str,
+    read: Callable[[RowValues], T],
+) -> Page[T]:
+    """The rows as objects."""
+    objects: list[T] = []
+    unreadable: list[Unreadable] = []
+    for row in rows:
+        try:
+            objects.append(read(row))
+        except InnkeeperError as error:
+            named = str(row.get(subject))
+            unreadable.append(Unreadable(table.name, row["id"], named, reason_of(error)))
+    after = rows[-1]["id"] if len(rows) == limit else None
+    return Page(tuple(objects), tuple(unreadable), after)
+
+
+def reason_of(error: InnkeeperError) -> str:
+    """What is wrong, with the place where it is known."""
+    path = error.details.get("path")
+    return f"{path}: {error.message}" if path else error.message
+
+
+def object_of(kind: type[N], row: RowValues, *, without: Iterable[str] = ()) -> N:
+    """The object's fields that are columns of the same name.
+
+    Null in a field that has no null leaves it unset, or is its default.
+
+    Raises:
+        BadPrimitive: a value of the wrong kind, with its column.
+    """
+    skipped = frozenset(without)
+    data = {}
+    for name, field in kind.LAYOUT.fields.items():
+        if name not in row or name in skipped:
+            continue
+        value = row[name]
+        if value is None and not field.nullable and field.default is NO_DEFAULT:
+            continue
+        data[name] = value != 0 if name == "deleted" else value
+    return kind.of_data(data)
+
+
+def clean(record: N) -> N:
+    """What was read is not a change of anything."""
+    record.reset_changes(recursive=True)
+    return record
+
+
+def rows_of(found: Result[Any]) -> list[RowValues]:
+    """Rows by column."""
+    return [dict(row) for row in found.mappings()]

@@ -1,0 +1,131 @@
+"""Rows of `pci_devices`, by node and address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from innkeeper.errors import BadPrimitive, BadRequest
+from innkeeper.objects import PciDevice
+from innkeeper.objects.stored_host import read_extra_info, write_extra_info
+from innkeeper.store.nova.drafts import Draft, merged
+from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
+from innkeeper.store.nova.shape import NovaTable, Shape
+from innkeeper.store.nova.writing import RowChange, Writing, sliced
+
+_GONE: Final = ("removed", "deleted")
+_MOVED: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
+    ("parent_addr", "phys_function", str),
+    ("numa_node", "numa_node", int),
+)
+"""Columns that Juno lacks, and the key of `extra_info` where its drivers put the value."""
+
+
+def write_pci_devices(writing: Writing, drafts: Sequence[Draft]) -> None:
+    """Write them; those that were removed are marked deleted.
+
+    Raises:
+        BadRequest: the node has no row yet, or a device has no address.
+    """
+    by_node: dict[int, list[Draft]] = {}
+    own: int | None = None
+    for draft in merged(drafts, ("compute_node_id", "address"), ("address",)):
+        node_id = draft.fields.get("compute_node_id")
+        if node_id is None:
+            node_id = own = own or _own_node(writing)
+        by_node.setdefault(node_id, []).append(draft)
+    for node_id, some in by_node.items():
+        _write_of_node(writing, node_id, some)
+
+
+def _own_node(writing: Writing) -> int:
+    c = writing.shape["compute_nodes"].table.c
+    query = select(c.id).where(c.deleted == 0, c.hypervisor_hostname == writing.node)
+    found = writing.connection.execute(query.order_by(c.id).limit(1)).scalar()
+    if found is None:
+        raise BadRequest(
+            f"Devices of {writing.node} cannot be written before its ComputeNode is",
+            node=writing.node,
+        )
+    return int(found)
+
+
+def _write_of_node(writing: Writing, node_id: int, drafts: Sequence[Draft]) -> None:
+    table = writing.shape["pci_devices"]
+    c = table.table.c
+    addresses = [_address(draft) for draft in drafts]
+    known = writing.find_ids(table, "address", addresses, c.compute_node_id == node_id)
+    gone = [known.get(_address(draft)) for draft in drafts if _is_gone(draft)]
+    for some in sliced([row_id for row_id in gone if row_id is not None]):
+        writing.mark_deleted(table, [c.id.in_(some)])
+    live = [draft for draft in drafts if not _is_gone(draft)]
+    changes = (_change(table, node_id, known.get(_address(one)), one) for one in live)
+    writing.write(table, [one for one in changes if one.row_id is None or one.values])
+
+
+def _address(draft: Draft) -> str:
+    address = draft.fields.get("address")
+    if address is None:
+        raise BadRequest("A PCI device has no address; rows of devices are found by it")
+    return str(address)
+
+
+def _is_gone(draft: Draft) -> bool:
+    return draft.is_gone or draft.fields.get("status") in _GONE
+
+
+def _change(table: NovaTable, node_id: int, row_id: int | None, draft: Draft) -> RowChange:
+    values = draft.part(of_new_row=row_id is None)
+    extra = _extra_info(table, values, draft.fields)
+    if extra is not None:
+        values["extra_info"] = extra
+    if row_id is None:
+        values["compute_node_id"] = node_id
+        vendor, product = draft.named("vendor_id", "product_id")
+        values["label"] = values.get("label") or f"label_{vendor}_{product}"
+    subject = f"{draft.fields['address']} of compute node {node_id}"
+    return RowChange(row_id, subject, values)
+
+
+def _extra_info(
+    table: NovaTable, values: Mapping[str, Any], fields: Mapping[str, Any]
+) -> str | None:
+    """The text, when any part of it changed; what has no column of its own goes into it."""
+    moved = [(name, key) for name, key, _ in _MOVED if not table.has(name)]
+    if "extra_info" not in values and not any(name in values for name, _ in moved):
+        return None
+    extra = dict(fields.get("extra_info", {}))
+    for name, key in moved:
+        if fields.get(name) is not None:
+            extra[key] = str(fields[name])
+    return write_extra_info(extra)
+
+
+def read_pci_devices(
+    connection: Connection, shape: Shape, node_id: int, after: int, limit: int
+) -> Page[PciDevice]:
+    """Live devices of a node."""
+    table = shape["pci_devices"]
+    c = table.table.c
+    query = select(table.table).where(c.deleted == 0, c.compute_node_id == node_id)
+    rows = fetch(connection, table, query, after, limit)
+    return page_of(table, rows, limit, "address", lambda row: _device(table, row))
+
+
+def _device(table: NovaTable, row: RowValues) -> PciDevice:
+    extra = read_extra_info(row["extra_info"])
+    for name, key, as_value in _MOVED:
+        if not table.has(name):
+            row[name] = _taken(extra, key, as_value)
+    row["extra_info"] = extra
+    return clean(object_of(PciDevice, row))
+
+
+def _taken(extra: dict[str, str], key: str, as_value: Callable[[str], Any]) -> Any:
+    text = extra.pop(key, None)
+    try:
+        return None if text is None else as_value(text)
+    except ValueError:
+        raise BadPrimitive(f"{text!r} is no number", path=f"extra_info.{key}") from None

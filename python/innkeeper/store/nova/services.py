@@ -1,0 +1,87 @@
+"""Rows of `services`: the processes of the fleet, by host and binary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from innkeeper.errors import BadRequest
+from innkeeper.objects import Service
+from innkeeper.store.nova.drafts import Draft, merged
+from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
+from innkeeper.store.nova.shape import Shape
+from innkeeper.store.nova.writing import RowChange, Writing
+
+COMPUTE: Final = "nova-compute"
+
+
+def write_services(writing: Writing, drafts: Sequence[Draft]) -> None:
+    """Write them.
+
+    Raises:
+        BadRequest: one without host or binary.
+    """
+    for draft in merged(drafts, ("id",), ("host", "binary")):
+        _write(writing, draft)
+
+
+def _write(writing: Writing, draft: Draft) -> None:
+    table = writing.shape["services"]
+    host, binary, row_id = draft.named("host", "binary", "id")
+    if host is None or binary is None:
+        raise BadRequest("A service has neither host nor binary; give both", host=host)
+    found = row_id if row_id is not None else find_service(writing, host, binary)
+    if draft.is_gone:
+        writing.mark_deleted(table, [table.table.c.id == found])
+        return
+    values = draft.part(of_new_row=found is None)
+    if found is None:
+        values.setdefault("topic", _topic(binary))
+    if found is None or values:
+        writing.write(table, [RowChange(found, f"{host}/{binary}", values)])
+
+
+def find_service(writing: Writing, host: str, binary: str = COMPUTE) -> int | None:
+    """The id of a host's live service."""
+    c = writing.shape["services"].table.c
+    query = select(c.id).where(c.host == host, c.binary == binary, c.deleted == 0)
+    found: int | None = writing.connection.execute(query.order_by(c.id).limit(1)).scalar()
+    return found
+
+
+def require_service(writing: Writing, host: str) -> int:
+    """The id of a host's nova-compute, whose row is made when there is none."""
+    found = find_service(writing, host)
+    if found is None:
+        values = {"host": host, "binary": COMPUTE, "topic": _topic(COMPUTE)}
+        writing.write(writing.shape["services"], [RowChange(None, f"{host}/{COMPUTE}", values)])
+        found = find_service(writing, host)
+    if found is None:
+        raise BadRequest(f"The name of host {host} does not fit into the table of services")
+    return found
+
+
+def _topic(binary: str) -> str:
+    return binary.removeprefix("nova-")
+
+
+def read_services(
+    connection: Connection, shape: Shape, host: str | None, after: int, limit: int
+) -> Page[Service]:
+    """Live services, of one host or of all."""
+    table = shape["services"]
+    query: Any = select(table.table).where(table.table.c.deleted == 0)
+    if host is not None:
+        query = query.where(table.table.c.host == host)
+    rows = fetch(connection, table, query, after, limit)
+    return page_of(table, rows, limit, "host", _service)
+
+
+def _service(row: RowValues) -> Service:
+    """Null in columns that came with Liberty is what rows had before it."""
+    for name, usual in (("version", 0), ("forced_down", False), ("disabled", False)):
+        if row.get(name) is None:
+            row[name] = usual
+    return clean(object_of(Service, row))

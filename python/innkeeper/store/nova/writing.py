@@ -1,0 +1,171 @@
+"""Rows changed, added and marked deleted, alike on every engine: first a look at which are there.
+
+No upsert: the engines spell it differently, and old schemas lack the keys that it needs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, insert, select, update
+
+from innkeeper.store.nova.overflow import Overflow
+from innkeeper.store.nova.shape import NovaTable, Shape
+
+LOOK_UP: Final = 500
+"""Keys in one look-up; engines limit the parameters of a statement."""
+
+KEPT: Final = frozenset({"id", "created_at", "updated_at", "deleted_at", "deleted"})
+"""Columns that objects carry and only the writer of rows decides about."""
+
+#: No column has a default of its own: what a release writes when it is told nothing.
+_USUAL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "services": {"report_count": 0, "disabled": False, "forced_down": False, "version": 0},
+    "compute_nodes": {
+        **dict.fromkeys(("vcpus", "memory_mb", "local_gb"), 0),
+        **dict.fromkeys(("vcpus_used", "memory_mb_used", "local_gb_used"), 0),
+        **dict.fromkeys(("hypervisor_type", "cpu_info"), ""),
+        "hypervisor_version": 0,
+        "stats": "{}",
+        "mapped": 0,
+    },
+    "instances": {"cleaned": 0, "hidden": False, "locked": False},
+    "instance_types": {"swap": 0, "rxtx_factor": 1.0, "disabled": False, "is_public": True},
+    "migrations": {"hidden": False, "cross_cell_move": False},
+    "pci_devices": {"extra_info": "{}"},
+}
+_WITH_UUID: Final = frozenset({"services", "compute_nodes", "migrations", "pci_devices"})
+
+
+class Database(StrEnum):
+    """Whose rows they are."""
+
+    EMBEDDED = "embedded"
+    """innkeeper's own: it makes the rows of instances, and gives the ids that objects carry."""
+    SHARED = "shared"
+    """Nova's: an instance that has no row there is refused, and ids are given by the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """The next values of one row."""
+
+    row_id: int | None
+    """Null for a row that is not there yet."""
+    subject: str
+    """What people call it: a host, an instance, an address."""
+    values: Mapping[str, Any]
+    """By column; those that the table lacks are done without."""
+
+
+@dataclass(slots=True)
+class Writing:
+    """One pass over the tables inside a transaction of the caller's."""
+
+    connection: Connection
+    shape: Shape
+    database: Database
+    release: str
+    """What is written must be readable by this release."""
+    node: str
+    now: datetime
+    overflows: list[Overflow] = field(default_factory=list)
+
+    def find_ids(
+        self, table: NovaTable, key: str, values: Iterable[Any], *where: ColumnElement[bool]
+    ) -> dict[Any, int]:
+        """Ids of live rows by their key; of several with one key the first counts."""
+        c = table.table.c
+        found: dict[Any, int] = {}
+        query = select(c.id, c[key].label("key")).where(c.deleted == 0, *where).order_by(c.id)
+        for some in sliced(list(values)):
+            for row in self.connection.execute(query.where(c[key].in_(some))):
+                found.setdefault(row.key, row.id)
+        return found
+
+    def write(self, table: NovaTable, changes: Iterable[RowChange]) -> None:
+        """Change the rows that are there, then add the others."""
+        fresh: list[dict[str, Any]] = []
+        known: list[dict[str, Any]] = []
+        for change in changes:
+            values = self._fitting(table, change)
+            if change.row_id is not None:
+                known.append({**values, "row_id": change.row_id})
+            elif (row := self._new_row(table, change, values)) is not None:
+                fresh.append(row)
+        self._update(table, known)
+        for names, rows in _alike(fresh).items():
+            self.connection.execute(insert(table.table).values(_bound(names)), rows)
+
+    def mark_deleted(self, table: NovaTable, where: Sequence[ColumnElement[bool]]) -> None:
+        """Mark live rows as Nova does: `deleted` becomes the row's own id."""
+        c = table.table.c
+        gone = update(table.table).where(c.deleted == 0, *where)
+        self.connection.execute(gone.values(deleted=c.id, deleted_at=self.now, updated_at=self.now))
+
+    def _update(self, table: NovaTable, rows: Iterable[dict[str, Any]]) -> None:
+        by_id = table.table.c.id == bindparam("row_id")
+        for names, alike in _alike(rows).items():
+            values = _bound(names - {"row_id"}) | {"updated_at": self.now}
+            self.connection.execute(update(table.table).where(by_id).values(values), alike)
+
+    def _fitting(self, table: NovaTable, change: RowChange) -> dict[str, Any]:
+        """The values that the table has columns for and that fit into them."""
+        fitting = {}
+        for name, value in change.values.items():
+            if name not in table.table.c or name in KEPT:
+                continue
+            capacity = table.capacities.get(name)
+            if capacity and isinstance(value, str) and (why := capacity.obstacle(value)):
+                self.overflows.append(Overflow(table.name, name, change.subject, value, why))
+            else:
+                fitting[name] = _typed(table, name, value)
+        return fitting
+
+    def _new_row(
+        self, table: NovaTable, change: RowChange, values: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Null when a column that may not be null cannot hold its text: such a row cannot be."""
+        refused = change.values.keys() - values.keys()
+        if any(table.requires(name) for name in refused - KEPT):
+            return None
+        usual: dict[str, Any] = dict(_USUAL.get(table.name, {}))
+        if table.name in _WITH_UUID:
+            usual["uuid"] = str(uuid4())
+        for name, value in usual.items():
+            if table.has(name) and values.get(name) is None:
+                values[name] = _typed(table, name, value)
+        if self.database is Database.EMBEDDED and change.values.get("id") is not None:
+            values["id"] = change.values["id"]
+        return {**values, "created_at": self.now, "deleted": 0}
+
+
+def sliced(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Slices that fit into one look-up."""
+    for start in range(0, len(values), LOOK_UP):
+        yield values[start : start + LOOK_UP]
+
+
+def _alike(rows: Iterable[dict[str, Any]]) -> dict[frozenset[str], list[dict[str, Any]]]:
+    """Rows by the columns that they give, so that each kind is one statement."""
+    found: defaultdict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[frozenset(row)].append(row)
+    return found
+
+
+def _bound(names: Iterable[str]) -> dict[str, Any]:
+    return {name: bindparam(name) for name in sorted(names)}
+
+
+def _typed(table: NovaTable, name: str, value: Any) -> Any:
+    """PostgreSQL takes no boolean for an integer, and MariaDB gives none back."""
+    if isinstance(value, bool) and isinstance(table.table.c[name].type, Integer):
+        return int(value)
+    return value
