@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,15 +23,17 @@ from innkeeper.api.views import (
     FitAnswer,
     HostView,
     PoolList,
+    Problem,
 )
 from innkeeper.config.places import client_sockets
-from innkeeper.errors import InnkeeperError, Unreachable, error_classes
+from innkeeper.errors import InnkeeperError, NoFit, Unreachable, error_classes
 from innkeeper.objects import (
     AuditReport,
     Claim,
     ClaimState,
     Event,
     Finding,
+    Misfit,
     Request,
 )
 
@@ -201,7 +202,9 @@ class Client:
         headers = {"Content-Type": "application/json"} if data is not None else {}
         with closing(_UnixConnection(self._path, patience)) as connection:
             try:
-                connection.request(method, target, body=data, headers=headers)
+                # Who refuses early closes before all is said, and has answered all the same.
+                with suppress(BrokenPipeError):
+                    connection.request(method, target, body=data, headers=headers)
                 answer = connection.getresponse()
                 text = answer.read()
             except (OSError, HTTPException) as error:
@@ -209,7 +212,7 @@ class Client:
                     f"the daemon at {self._path} broke off or did not answer: "
                     f"{str(error) or type(error).__name__}",
                     tried=[str(self._path)],
-                ) from None
+                ) from error
         if answer.status >= 400:
             raise _refusal(answer.status, text)
         return text
@@ -223,11 +226,22 @@ def _target(path: str, query: Query) -> str:
 def _refusal(status: int, text: bytes) -> InnkeeperError:
     """The error that a problem document speaks of."""
     try:
-        problem: dict[str, Any] = json.loads(text)
-        code, message = problem.pop("code"), problem.pop("detail")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return InnkeeperError(f"the daemon refused with status {status} and no reason")
-    kind = next((one for one in error_classes() if one.code == code), InnkeeperError)
-    details = {k: v for k, v in problem.items() if k not in ("type", "title", "status")}
-    details.pop("message", None)
-    return kind(str(message), **details)
+        problem = Problem.model_validate_json(text)
+    except ValidationError:
+        return InnkeeperError(f"the daemon refused with status {status} and did not say why")
+    kind = next((one for one in error_classes() if one.code == problem.code), InnkeeperError)
+    refusal = kind(problem.detail)
+    refusal.details = _details(problem)
+    return refusal
+
+
+def _details(problem: Problem) -> dict[str, Any]:
+    """The numbers of a refusal; why something does not fit as the objects that it was."""
+    details = dict(problem.model_extra or {})
+    if problem.code == NoFit.code:
+        reasons, nearest = details.pop("reasons", None), details.pop("nearest", None)
+        # Of another release they may be of another shape; the message says it all, too.
+        with suppress(ValidationError, TypeError):
+            details["reasons"] = tuple(map(Misfit.model_validate, reasons or ()))
+            details["nearest"] = Request.model_validate(nearest) if nearest else None
+    return details

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from innkeeper.cli.quantities import printable
 from innkeeper.errors import (
@@ -18,6 +18,9 @@ from innkeeper.errors import (
     Undecided,
     Unreachable,
 )
+
+if TYPE_CHECKING:
+    from innkeeper.objects import Misfit, Request
 
 
 class Exit(IntEnum):
@@ -64,6 +67,15 @@ def emit(text: str) -> None:
         raise InnkeeperError(f"cannot write the answer: {error.strerror}") from error
 
 
+def offer(text: str) -> None:
+    """The same for whom nobody has to read: it goes on in any case."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        _give_up_stdout()
+
+
 def _give_up_stdout() -> None:
     """What is still buffered must not fail again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,44 +91,33 @@ def say(text: str) -> None:
 
 def tell(error: InnkeeperError) -> None:
     """What was asked, what is free, what would fit."""
-    reasons = error.details.get("reasons") or ()
+    reasons: Sequence[Misfit] = error.details.get("reasons") or ()
     if not reasons:
         say(f"innkeeper: {error.message} [{error.code}]")
         return
     say(f"innkeeper: it does not fit [{error.code}]")
     for reason in reasons:
-        for line in _reason_lines(_plain(reason)):
-            say(f"  {line}")
-    nearest = _flags(_plain(error.details.get("nearest") or {}))
-    say(f"  would fit now: {nearest}" if nearest else "  nothing of this kind would fit now")
+        _tell_reason(reason)
+    nearest: Request | None = error.details.get("nearest")
+    flags = " ".join(_flags(nearest)) if nearest else ""
+    say(f"  would fit now: {flags}" if flags else "  nothing of this kind would fit now")
 
 
-def _plain(value: Any) -> Mapping[str, Any]:
-    """A detail as it travels; without a daemon it is still an object."""
-    plain: Mapping[str, Any] = value if isinstance(value, Mapping) else value.model_dump()
-    return plain
+def _tell_reason(reason: Misfit) -> None:
+    say(f"  {reason.resource}: {reason.message}")
+    for step in reason.filters:
+        say(f"    {step.filter}: removed {step.removed}, left {step.left}")
 
 
-def _reason_lines(reason: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{reason['resource']}: {reason['message']}"
-    for step in reason.get("filters") or ():
-        yield f"  {step['filter']}: removed {step['removed']}, left {step['left']}"
-
-
-def _flags(request: Mapping[str, Any]) -> str:
+def _flags(request: Request) -> Iterator[str]:
     """A request in the words of the command line."""
-    flags = [
-        f"{flag} {request[name]}{unit}"
-        for name, flag, unit in (
-            ("vcpus", "--vcpus", ""),
-            ("memory_mib", "--memory", "MiB"),
-            ("disk_mib", "--disk", "MiB"),
-        )
-        if request.get(name)
-    ]
-    flags += [
-        f"--device {one['vendor_id']}:{one['product_id']}={one['count']}"
-        for one in request.get("devices") or ()
-    ]
-    flags += [f"--counter {name}={n}" for name, n in (request.get("counters") or {}).items()]
-    return " ".join(flags)
+    if request.vcpus:
+        yield f"--vcpus {request.vcpus}"
+    if request.memory_mib:
+        yield f"--memory {request.memory_mib}MiB"
+    if request.disk_mib:
+        yield f"--disk {request.disk_mib}MiB"
+    for one in request.devices:
+        yield f"--device {one.vendor_id}:{one.product_id}={one.count}"
+    for name, count in request.counters.items():
+        yield f"--counter {name}={count}"

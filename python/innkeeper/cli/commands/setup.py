@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from innkeeper.cli.catalogue import new_group
-from innkeeper.cli.exits import emit, say
+from innkeeper.cli.exits import emit, offer, say
 from innkeeper.cli.local import Root, Simulate, disk_of_the_state
 from innkeeper.cli.session import session_of
 from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
@@ -64,11 +63,7 @@ def _greet(listening: Listening) -> None:
     from innkeeper.cli.picture import ink_and_width, picture
 
     text = picture(listening.view, [], *ink_and_width())
-    try:
-        sys.stdout.write(f"{text}\nlistening on {listening.socket}\n")
-        sys.stdout.flush()
-    except OSError as error:
-        say(f"innkeeper: cannot write to stdout: {error.strerror}")
+    offer(f"{text}\nlistening on {listening.socket}\n")
 
 
 def capture(file: File, redact: Redact = False, root: Root = None) -> None:
