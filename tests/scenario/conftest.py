@@ -69,7 +69,12 @@ def _as_it_is(store: Store) -> Store:
 
 
 @pytest.fixture
-def make_tracker(tmp_path: Path, clock: VirtualClock, config: Config) -> MakeTracker:
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "innkeeper.sqlite3"
+
+
+@pytest.fixture
+def make_tracker(database: Path, clock: VirtualClock, config: Config) -> MakeTracker:
     def make(
         spec: str = "cpus=8,cells=1,memory=16GiB,pfs=1,vfs=4",
         *,
@@ -78,7 +83,7 @@ def make_tracker(tmp_path: Path, clock: VirtualClock, config: Config) -> MakeTra
     ) -> Tracker:
         return Tracker(
             node="test",
-            store=wrap(SqliteStore(tmp_path / "innkeeper.sqlite3", node="test", clock=clock)),
+            store=wrap(SqliteStore(database, node="test", clock=clock)),
             driver=driver or SimulatedDriver(spec),
             config=config,
             clock=clock,

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import anyio
 import pytest
-from tests.scenario.conftest import MakeTracker, VirtualClock
+from tests.scenario.conftest import MakeTracker
 
 from innkeeper.errors import (
     AlreadyReleased,
@@ -213,18 +213,3 @@ async def test_a_draining_tracker_takes_no_claims(make_tracker: MakeTracker) -> 
         with pytest.raises(Draining):
             await place(tracker)
         await tracker.release(claim.id, by=ALICE)
-
-
-async def test_a_cancelled_caller_holds_nothing(
-    make_tracker: MakeTracker, clock: VirtualClock
-) -> None:
-    spec = ClaimSpec(claim_id=uuid4(), request=SMALL)
-    async with make_tracker() as tracker:
-        async with anyio.create_task_group() as group:
-            group.start_soon(tracker.place, spec)
-            await anyio.lowlevel.checkpoint()
-            group.cancel_scope.cancel()
-        assert tracker.usage().claims == 0
-        assert await tracker.list_claims() == ()
-    async with make_tracker() as tracker:
-        assert await tracker.list_claims() == ()

@@ -50,6 +50,10 @@ CONFIG_EXAMPLE = """\
 # operators = []     # claim, confirm, release, audit
 # readers = ["*"]    # look, and ask what fits
 
+# Nova's tables (compute_nodes, instances, pci_devices, ...) beside ours, for programs that read them.
+[nova]
+# tables = "none"   # embedded: kept in the daemon's own database, in the same transaction as the claims
+
 # The structured log on stderr.
 [log]
 # level = "info"    # debug, info, warning or error

@@ -99,6 +99,13 @@ class Access(Section):
     """`*` stands for everybody who can open the socket."""
 
 
+class Nova(Section):
+    """Nova's tables beside ours, for programs that read them."""
+
+    tables: Literal["none", "embedded"] = "none"
+    """`embedded`: kept in the daemon's own database, in the change set's transaction."""
+
+
 class Log(Section):
     """Structured log on stderr."""
 
@@ -119,6 +126,7 @@ class Config(Section):
     claims: Claims = Claims()
     audit: Audit = Audit()
     access: Access = Access()
+    nova: Nova = Nova()
     log: Log = Log()
 
     @field_validator("counters")

@@ -127,6 +127,10 @@ class Store(Protocol):
         """Findings by ascending id, after `marker`."""
         ...
 
+    async def list_set_aside(self) -> tuple[str, ...]:
+        """Paths of damaged databases that were replaced and that nobody has moved away yet."""
+        ...
+
     async def prune(self, *, before: datetime) -> int:
         """Delete tombstones and cleared findings that ended before then; how many went."""
         ...

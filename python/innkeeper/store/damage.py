@@ -98,6 +98,12 @@ def _aside(path: Path, stamp: str) -> Path:
     return sibling(path, f".corrupt-{stamp}")
 
 
+def list_set_aside(path: Path) -> tuple[str, ...]:
+    """Damaged databases beside this one, oldest first; their logs are not listed."""
+    found = path.parent.glob(f"{path.name}.corrupt-*")
+    return tuple(sorted(str(one) for one in found if not one.name.endswith(("-wal", "-shm"))))
+
+
 def _free_stamp(path: Path, now_us: int) -> str:
     """The time of day, and a number when something was set aside in the same second."""
     moment = f"{EPOCH + now_us * MICROSECOND:%Y%m%dT%H%M%SZ}"

@@ -17,7 +17,7 @@ from innkeeper.clock import Clock
 from innkeeper.errors import StoreError
 from innkeeper.objects import ChangeSet, Claim, ClaimState, Event, Finding
 from innkeeper.store.base import Commit, Opened, StoreStatistics
-from innkeeper.store.damage import Possession, open_or_rebuild
+from innkeeper.store.damage import Possession, list_set_aside, open_or_rebuild
 from innkeeper.store.engines import reader_engine
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.nova.projection import Projection
@@ -77,6 +77,9 @@ class SqliteStore:
     async def apply(self, change_set: ChangeSet) -> Commit:  # noqa: D102
         writer = self._require_open(self._writer)
         return await writer.write(encode_change_set(change_set, self._node))
+
+    async def list_set_aside(self) -> tuple[str, ...]:  # noqa: D102
+        return await anyio.to_thread.run_sync(list_set_aside, self._path)
 
     async def was_applied(self, change_set_id: UUID) -> bool:  # noqa: D102
         reader = self._require_open(self._reader)

@@ -71,11 +71,13 @@ class Alarms:
         if not self._heap:
             await self._earlier.wait()
             return
+        # Taken now: when the sleeper starts, a cancel may have emptied the heap.
+        delay = max(0.0, self._heap[0].due - self._clock.monotonic())
         async with anyio.create_task_group() as racing:
-            racing.start_soon(self._sleep_then_cancel, racing.cancel_scope)
+            racing.start_soon(self._sleep_then_cancel, delay, racing.cancel_scope)
             await self._earlier.wait()
             racing.cancel_scope.cancel()
 
-    async def _sleep_then_cancel(self, scope: anyio.CancelScope) -> None:
-        await self._clock.sleep(max(0.0, self._heap[0].due - self._clock.monotonic()))
+    async def _sleep_then_cancel(self, delay: float, scope: anyio.CancelScope) -> None:
+        await self._clock.sleep(delay)
         scope.cancel()

@@ -48,6 +48,7 @@ SEVERITY = {
     "claim_unreadable": Severity.ERROR,
     "counter_missing": Severity.WARNING,
     "host_unreadable": Severity.ERROR,
+    "database_set_aside": Severity.ERROR,
 }
 """How bad each kind of difference is; a kind that is not here is a warning."""
 
@@ -59,6 +60,8 @@ SUGGESTED = {
     "device_missing": "release the claim when its instance is gone, or bring the device back",
     "device_shared": "release one of the claims",
     "claim_unreadable": "find its instance; claim again under another id, or stop it",
+    "database_set_aside": "compare what runs with `innkeeper claims`, claim what is missing, then "
+    "move that file away",
     "counter_missing": "add the counter to the configuration, or release the claim",
 }
 
@@ -71,6 +74,8 @@ class Audits:
         self._driver = driver
         self._turn = anyio.Lock()
         self._open: dict[str, Finding] = {}
+        self._devices_on_disk = parts.inventory.devices
+        """As the start wrote them."""
 
     async def load(self) -> None:
         """Take up the findings that an earlier process left open."""
@@ -78,6 +83,11 @@ class Audits:
         while page := await self._parts.store.list_findings(limit=PAGE, marker=marker):
             self._open.update((finding.id, finding) for finding in page)
             marker = page[-1].id
+
+    def list_open(self, *, limit: int, marker: str | None) -> tuple[Finding, ...]:
+        """What is open as the last audit saw it, by id, after `marker`."""
+        after = [key for key in sorted(self._open) if marker is None or key > marker]
+        return tuple(self._open[key] for key in after[:limit])
 
     async def run(self) -> None:
         """Audit at every interval until cancelled; an audit that fails is logged, not fatal."""
@@ -96,7 +106,12 @@ class Audits:
         """
         async with self._turn:
             started = self._parts.clock.monotonic()
-            found = [*await self._observe(), *await self._compare(), *self._unreadable()]
+            found = [
+                *await self._observe(),
+                *await self._compare(),
+                *self._unreadable(),
+                *await self._set_aside(),
+            ]
             await self._publish(found)
             return AuditReport(
                 generation=self._parts.writer.generation,
@@ -117,15 +132,13 @@ class Audits:
         """Make this observation the ledger's; the device table follows when it changed."""
         parts = self._parts
         inventory = take_inventory(host, parts.config, parts.register.device_holders())
-        parts.host = host
-        if not parts.ledger.observe(inventory):
-            return
-        devices_changed = inventory.devices != parts.inventory.devices
-        parts.inventory = inventory
-        parts.line.serve()
-        if devices_changed:
+        parts.host, parts.inventory = host, inventory
+        if parts.ledger.observe(inventory):
+            parts.line.serve()
+        if inventory.devices != self._devices_on_disk:
             change_set = ChangeSet(id=uuid4(), node=parts.node, devices=inventory.devices)
             await parts.writer.write_step(Step(change_set))
+            self._devices_on_disk = inventory.devices
 
     async def _compare(self) -> list[Finding]:
         with self._parts.register.watch() as changing:
@@ -137,6 +150,18 @@ class Audits:
             self._finding_of(difference)
             for difference in differences
             if difference.claim_id is None or UUID(difference.claim_id) not in changing
+        ]
+
+    async def _set_aside(self) -> list[Finding]:
+        """Claims may be missing as long as nobody has looked at what was damaged."""
+        return [
+            self._finding(
+                "database_set_aside",
+                path,
+                f"the database was damaged and set aside as {path}: claims that could not be rebuilt "
+                "are gone from the ledger, and what they held is handed out again",
+            )
+            for path in await self._parts.store.list_set_aside()
         ]
 
     async def _stored_claims(self) -> AsyncIterator[Claim]:

@@ -5,16 +5,20 @@ An end is written first and unbooked after, so nobody gets a device whose releas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+import anyio.to_thread
+
 from innkeeper.errors import AlreadyReleased, NoLease, NotPending, UnknownClaim
-from innkeeper.objects import Claim, ClaimState, Event, EventKind, Holder
+from innkeeper.objects import Claim, ClaimState, Event, EventKind, Holder, Process
 from innkeeper.tracker.lapses import Cause
 from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.processes import tie_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Ending:
 
 ABORT = Ending(ClaimState.ABORTED, EventKind.ABORTED)
 RELEASE = Ending(ClaimState.RELEASED, EventKind.RELEASED)
+PROCESS_ENDED = Ending(ClaimState.RELEASED, EventKind.PROCESS_ENDED)
 
 
 class Claims:
@@ -138,22 +143,40 @@ class Claims:
             return (await self.end([claim], ABORT if pending else RELEASE, by=by))[0]
 
     async def end_due(self, claim_id: UUID, cause: Cause) -> None:
-        """End a claim whose time or process is over; not when it was renewed meanwhile.
+        """End a claim that nobody ends; not when it was confirmed or renewed meanwhile.
 
         Raises:
-            OutcomeUnknown, StoreError: it is still held; try again.
+            OutcomeUnknown, StoreError, HostUnreadable: it is still held; try again.
         """
         async with self._parts.register.turn(claim_id):
             claim = self._parts.register.find(claim_id)
             if claim is None:
                 return
-            if cause is Cause.PROCESS:
-                ending = Ending(ClaimState.RELEASED, EventKind.PROCESS_ENDED)
-                await self.end([claim], ending, by=None)
-            elif claim.expires_at is not None and claim.expires_at > self._parts.clock.now():
-                self._parts.expiries.arm(claim)
-            else:
-                await self.end([claim], Ending(_end_of(claim), EventKind.LAPSED), by=None)
+            match cause:
+                case Cause.TIME:
+                    await self._lapse(claim)
+                case Cause.PROCESS:
+                    await self.end([claim], PROCESS_ENDED, by=None)
+                case Cause.CALLER if claim.state is ClaimState.PENDING:
+                    await self.end([claim], ABORT, by=None)
+                case Cause.START if claim.process is not None:
+                    await self._watch_again(claim, claim.process)
+
+    async def _lapse(self, claim: Claim) -> None:
+        """Its time may have changed since the alarm rang, or ended: a confirmed claim has none."""
+        if claim.expires_at is None:
+            return
+        if claim.expires_at > self._parts.clock.now():
+            self._parts.expiries.arm(claim)
+        else:
+            await self.end([claim], Ending(_end_of(claim), EventKind.LAPSED), by=None)
+
+    async def _watch_again(self, claim: Claim, process: Process) -> None:
+        tied = await anyio.to_thread.run_sync(tie_again, process)
+        if tied is None:
+            await self.end([claim], PROCESS_ENDED, by=None)
+        else:
+            self._parts.processes.watch(claim.id, tied.fd)
 
     async def _find_live(self, claim_id: UUID) -> Claim:
         claim = self._parts.register.find(claim_id)
@@ -174,8 +197,19 @@ class Claims:
         update = {"state": how.state, "updated_at": self._parts.clock.now(), "expires_at": None}
         ended = [claim.model_copy(update=update) for claim in claims]
         events = [event_of(how.kind, claim, by) for claim in ended]
-        await self._parts.writer.write(ended, events, landed=partial(self._ended, ended))
+        with self._leaving(ended):
+            await self._parts.writer.write(ended, events, landed=partial(self._ended, ended))
         return ended
+
+    @contextmanager
+    def _leaving(self, claims: Sequence[Claim]) -> Iterator[None]:
+        leaving = self._parts.leaving
+        leaving.update((claim.id, claim) for claim in claims)
+        try:
+            yield
+        finally:
+            for claim in claims:
+                del leaving[claim.id]
 
     def _ended(self, claims: Sequence[Claim]) -> None:
         for claim in claims:

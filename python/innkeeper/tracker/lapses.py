@@ -19,6 +19,10 @@ class Cause(Enum):
 
     TIME = "time"
     PROCESS = "process"
+    CALLER = "caller"
+    """Who asked for it was cancelled while it was being written."""
+    START = "start"
+    """The daemon started: whether its process still runs is to be found out."""
 
 
 class DueClaims:

@@ -12,13 +12,15 @@ from innkeeper.clock import Clock
 from innkeeper.config import Config
 from innkeeper.drivers.base import Driver
 from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
+from innkeeper.objects.base import VersionedObject
 from innkeeper.requests.inventory import take_inventory
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.audits import LIVE, PAGE
 from innkeeper.tracker.lapses import Cause, DueClaims, Expiries
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.processes import ProcessWatch, tie_again
+from innkeeper.tracker.processes import ProcessWatch
+from innkeeper.tracker.projecting import Projecting
 from innkeeper.tracker.register import Register
 from innkeeper.tracker.waiting import WaitingLine
 from innkeeper.tracker.writing import Step, Writer
@@ -76,19 +78,14 @@ async def _restore(parts: Parts) -> None:
         parts.ledger.restore([_booking(claim) for claim in page])
         parts.register.publish(page)
         for claim in page:
-            await _follow(parts, claim)
+            _follow(parts, claim)
         marker = page[-1].id
 
 
-async def _follow(parts: Parts, claim: Claim) -> None:
+def _follow(parts: Parts, claim: Claim) -> None:
     parts.follow(claim)
-    if claim.process is None:
-        return
-    tied = await anyio.to_thread.run_sync(tie_again, claim.process)
-    if tied is None:
-        parts.due.add(claim.id, Cause.PROCESS)
-    else:
-        parts.processes.watch(claim.id, tied.fd)
+    if claim.process is not None:
+        parts.due.add(claim.id, Cause.START)
 
 
 def _booking(claim: Claim) -> tuple[str, Placement]:
@@ -101,7 +98,16 @@ async def _write_start(parts: Parts, opened: Opened) -> None:
     if opened.set_aside is not None:
         aside = {"path": opened.set_aside}
         events.append(Event(at=parts.clock.now(), kind=EventKind.SET_ASIDE, details=aside))
+    records: tuple[VersionedObject, ...] = ()
+    if parts.config.nova.tables == "embedded":
+        projecting = Projecting(parts)
+        parts.writer.rows = projecting.of_claims
+        records = projecting.of_start()
     change_set = ChangeSet(
-        id=uuid4(), node=parts.node, events=tuple(events), devices=parts.inventory.devices
+        id=uuid4(),
+        node=parts.node,
+        events=tuple(events),
+        devices=parts.inventory.devices,
+        records=records,
     )
     await parts.writer.write_step(Step(change_set))

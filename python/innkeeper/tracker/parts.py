@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from innkeeper import _core
 from innkeeper.clock import Clock
@@ -19,7 +20,7 @@ from innkeeper.tracker.writing import Writer
 
 @dataclass(slots=True)
 class Parts:
-    """One host's ledger and everything around it; the last four change after the start."""
+    """One host's ledger and everything around it; the last five change after the start."""
 
     node: str
     store: Store
@@ -36,6 +37,8 @@ class Parts:
     inventory: Inventory
     config: Config
     draining: bool = False
+    leaving: dict[UUID, Claim] = field(default_factory=dict)
+    """Claims whose end is being written: the ledger still holds what they held."""
 
     def follow(self, claim: Claim) -> None:
         """A claim is durable in this form: watch for what ends it, or stop watching."""

@@ -5,6 +5,7 @@ Booking happens here and in the waiting line, nowhere else. A claim is booked fi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,10 +24,12 @@ from innkeeper.objects import (
     EventKind,
     Placement,
 )
-from innkeeper.tracker.claims import ABORT, Claims, event_of, later, require_live
+from innkeeper.tracker.claims import Claims, event_of, later, require_live
 from innkeeper.tracker.convert import fingerprint, object_reasons, placement_object
+from innkeeper.tracker.lapses import Cause
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import TiedProcess
+from innkeeper.tracker.writing import nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,11 @@ class Placing:
             with self._instance_reserved(ask):
                 placement = await self._find_room(ask, wait_seconds)
             claim = self._new_claim(ask, placement)
-            if tied is not None:
+            if tied is None:
+                await self._write_placed([claim])
+            else:
                 claim = self._tied_claim(claim, tied)
-            await self._write_placed([claim], landed=partial(self._follow, claim, tied))
+                await self._write_tied(claim, tied)
         return Placed(claim, replayed=False)
 
     async def place_all(self, specs: Sequence[ClaimSpec]) -> tuple[Placed, ...]:
@@ -82,8 +87,7 @@ class Placing:
             standing = [await self._standing(ask) for ask in asks]
             fresh = self._book_all(asks, standing)
             if fresh:
-                claims = list(fresh.values())
-                await self._write_placed(claims, landed=partial(self._follow_all, claims))
+                await self._write_placed(list(fresh.values()))
         return tuple(
             Placed(fresh[index], replayed=False) if claim is None else Placed(claim, replayed=True)
             for index, claim in enumerate(standing)
@@ -178,26 +182,42 @@ class Placing:
             }
         )
 
-    async def _write_placed(self, claims: list[Claim], *, landed: Callable[[], None]) -> None:
+    async def _write_tied(self, claim: Claim, tied: TiedProcess) -> None:
+        """Watched from the moment it is durable, by a descriptor that is there before."""
+        pidfd = tied.keep()
+        landed = partial(self._parts.processes.watch, claim.id, pidfd)
+        await self._write_placed([claim], landed=landed, lost=partial(os.close, pidfd))
+
+    async def _write_placed(
+        self,
+        claims: list[Claim],
+        *,
+        landed: Callable[[], None] = nothing,
+        lost: Callable[[], None] = nothing,
+    ) -> None:
         """Write new claims; a caller who was cancelled meanwhile gets nothing and holds nothing."""
         events = [event_of(EventKind.CLAIMED, claim, claim.holder) for claim in claims]
-        lost = partial(self._claims.unbook, claims)
-        await self._parts.writer.write(claims, events, landed=landed, lost=lost)
         try:
+            await self._parts.writer.write(
+                claims,
+                events,
+                landed=partial(self._landed, claims, landed),
+                lost=partial(self._lost, claims, lost),
+            )
             await checkpoint_if_cancelled()
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self._claims.end(claims, ABORT, by=None)
+        except anyio.get_cancelled_exc_class():
+            for claim in claims:
+                self._parts.due.add(claim.id, Cause.CALLER)
             raise
 
-    def _follow(self, claim: Claim, tied: TiedProcess | None) -> None:
-        self._parts.follow(claim)
-        if tied is not None:
-            self._parts.processes.watch(claim.id, tied.keep())
-
-    def _follow_all(self, claims: Sequence[Claim]) -> None:
+    def _landed(self, claims: Sequence[Claim], landed: Callable[[], None]) -> None:
         for claim in claims:
             self._parts.follow(claim)
+        landed()
+
+    def _lost(self, claims: Sequence[Claim], lost: Callable[[], None]) -> None:
+        lost()
+        self._claims.unbook(claims)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import anyio
 
-from innkeeper.errors import BadRequest
+from innkeeper.errors import BadRequest, HostUnreadable, InnkeeperError
 from innkeeper.objects import Process
 from innkeeper.tracker.lapses import Cause, DueClaims
 
@@ -22,11 +22,12 @@ def read_process(pid: int) -> Process:
 
     Raises:
         BadRequest: no such process.
+        HostUnreadable: there is one, but it cannot be looked at.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError as error:
-        raise _no_process(pid) from error
+        raise _unusable(pid, error) from error
     # The command in field 2 may hold spaces and parentheses: count from the last one.
     fields = stat.rpartition(b")")[2].split()
     boot_id = Path(BOOT_ID).read_text().strip()
@@ -54,11 +55,9 @@ def tie(pid: int) -> TiedProcess:
 
     Raises:
         BadRequest: no such process.
+        HostUnreadable: there may be one, but it cannot be looked at.
     """
-    try:
-        fd = os.pidfd_open(pid)
-    except OSError as error:
-        raise _no_process(pid) from error
+    fd = _open_pidfd(pid)
     try:
         # Read after it was opened: from here on the pid cannot be given to another process.
         return TiedProcess(read_process(pid), fd)
@@ -67,8 +66,19 @@ def tie(pid: int) -> TiedProcess:
         raise
 
 
+def _open_pidfd(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        raise _unusable(pid, error) from error
+
+
 def tie_again(process: Process) -> TiedProcess | None:
-    """Hold the very process that an earlier daemon knew; null when it is gone."""
+    """Hold the very process that an earlier daemon knew; null when it is gone for sure.
+
+    Raises:
+        HostUnreadable: it cannot be told; try again.
+    """
     try:
         tied = tie(process.pid)
     except BadRequest:
@@ -118,5 +128,10 @@ class ProcessWatch:
         self._epoll.close()
 
 
-def _no_process(pid: int) -> BadRequest:
-    return BadRequest(f"there is no process {pid} to tie the claim to", pid=pid)
+def _unusable(pid: int, error: OSError) -> InnkeeperError:
+    """Gone only when the kernel says so; no descriptor left, or no right to look, is something else."""
+    if isinstance(error, ProcessLookupError | FileNotFoundError):
+        return BadRequest(f"there is no process {pid} to tie the claim to", pid=pid)
+    return HostUnreadable(
+        f"process {pid} cannot be watched: {error.strerror}; the claim was not tied to it", pid=pid
+    )

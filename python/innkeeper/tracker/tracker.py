@@ -144,7 +144,9 @@ class Tracker:
         while True:
             keep = timedelta(seconds=self._parts.config.claims.tombstone_keep)
             try:
-                await self._store.prune(before=self._clock.now() - keep)
+                # What is in doubt is looked up by what prune deletes.
+                if not self._parts.writer.in_doubt:
+                    await self._store.prune(before=self._clock.now() - keep)
             except InnkeeperError as error:
                 log.warning("prune failed", code=error.code, error=error.message)
             await self._clock.sleep(PRUNE_SECONDS)
@@ -348,9 +350,9 @@ class Tracker:
         self, *, include_cleared: bool = False, limit: int = 100, marker: str | None = None
     ) -> tuple[Finding, ...]:
         """What audits found, by id."""
-        return await self._store.list_findings(
-            include_cleared=include_cleared, limit=limit, marker=marker
-        )
+        if not include_cleared:
+            return self._audits.list_open(limit=limit, marker=marker)
+        return await self._store.list_findings(include_cleared=True, limit=limit, marker=marker)
 
     async def audit(self) -> AuditReport:
         """Compare ledger, store and host now. Raises StoreError."""

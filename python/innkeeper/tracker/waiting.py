@@ -48,7 +48,7 @@ class WaitingLine:
             TooManyWaiting: the line is full.
             Draining: the tracker is stopping.
         """
-        if not self._line:
+        if not self._line or not self._ledger.could_fit(request):
             try:
                 return self._book_now(claim_id, request)
             except NoFit:
@@ -107,8 +107,11 @@ class WaitingLine:
     def _serve_head(self, waiter: _Waiter) -> bool:
         try:
             waiter.placement = self._book_now(waiter.claim_id, waiter.request)
-        except (NoFit, Undecided):
-            return False
+        except (NoFit, Undecided) as error:
+            if self._ledger.could_fit(waiter.request):
+                return False
+            # The host shrank: it would block the line for nothing.
+            waiter.error = error
         except InnkeeperError as error:
             waiter.error = error
         return True

@@ -13,6 +13,7 @@ from innkeeper.clock import Clock
 from innkeeper.errors import OutcomeUnknown, StoreError
 from innkeeper.objects import ChangeSet, Claim, Event
 from innkeeper.store.base import Commit, Store
+from innkeeper.tracker.nova_rows import Rows, no_rows
 from innkeeper.tracker.register import Register
 
 log = structlog.get_logger(__name__)
@@ -21,8 +22,8 @@ RETRY_SECONDS = 1.0
 """Between two look-ups of a step whose outcome is unknown."""
 
 
-def _nothing() -> None:
-    return None
+def nothing() -> None:
+    """What an outcome means where it means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Step:
     """A change set, and what it means for the ledger when it is durable or lost."""
 
     change_set: ChangeSet
-    landed: Callable[[], None] = _nothing
-    lost: Callable[[], None] = _nothing
+    landed: Callable[[], None] = nothing
+    lost: Callable[[], None] = nothing
 
     def claim_ids(self) -> list[UUID]:
         """The claims that the step changes."""
@@ -51,6 +52,7 @@ class Writer:
         self._writing = 0
         self._quiet = anyio.Event()
         self.generation = 0
+        self.rows: Rows = no_rows
 
     @property
     def in_doubt(self) -> int:
@@ -62,8 +64,8 @@ class Writer:
         claims: Sequence[Claim] = (),
         events: Sequence[Event] = (),
         *,
-        landed: Callable[[], None] = _nothing,
-        lost: Callable[[], None] = _nothing,
+        landed: Callable[[], None] = nothing,
+        lost: Callable[[], None] = nothing,
     ) -> None:
         """Make the next form of claims durable with the history entries that say why.
 
@@ -72,7 +74,11 @@ class Writer:
             StoreError: nothing was written and the ledger is as before.
         """
         change_set = ChangeSet(
-            id=uuid4(), node=self._node, claims=tuple(claims), events=tuple(events)
+            id=uuid4(),
+            node=self._node,
+            claims=tuple(claims),
+            events=tuple(events),
+            records=self.rows(claims),
         )
         await self.write_step(Step(change_set, landed, lost))
 
@@ -83,6 +89,8 @@ class Writer:
             OutcomeUnknown: bookings stay held; `run` finds out.
             StoreError: nothing was written and the ledger is as before.
         """
+        if self._writing == 0:
+            self._quiet = anyio.Event()
         self._writing += 1
         try:
             with anyio.CancelScope(shield=True):
@@ -99,6 +107,11 @@ class Writer:
             self._doubt(step)
             claim_ids = [str(claim_id) for claim_id in step.claim_ids()]
             raise OutcomeUnknown(unknown.message, claim_ids=claim_ids) from unknown
+        except anyio.get_cancelled_exc_class():
+            # The shield does not hold off asyncio's own cancel (`wait_for`), and the store goes on
+            # writing: whether it lands is found out as after a lost connection.
+            self._doubt(step)
+            raise
         except BaseException:
             step.lost()
             raise
@@ -145,5 +158,4 @@ class Writer:
     async def wait_quiet(self) -> None:
         """Until no write is under way."""
         while self._writing:
-            self._quiet = anyio.Event()
             await self._quiet.wait()

@@ -1,0 +1,206 @@
+"""What Nova's tables say of this host: node, service, instances and devices, as objects.
+
+They are the projection of the claims, made for the same change set, so that no transaction shows one
+without the other. Totals are those of the ledger less what is being released in the same step; a row
+that a lost write left behind is put right by the next step or audit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from innkeeper.objects import Claim, ClaimState, Inventory, PciKind, PlacedDevice, Pool, Usage
+from innkeeper.objects.base import VersionedObject
+from innkeeper.objects.compute_node import ComputeNode
+from innkeeper.objects.host import Device, Host
+from innkeeper.objects.instance import Instance
+from innkeeper.objects.pci_device import PciDevice
+from innkeeper.objects.pci_pool import PciDevicePool, PciDevicePoolList
+from innkeeper.objects.service import Service
+
+Rows = Callable[[Sequence[Claim]], tuple[VersionedObject, ...]]
+"""What these next forms of claims mean for the tables; nothing where none are kept."""
+
+
+def no_rows(_: Sequence[Claim]) -> tuple[VersionedObject, ...]:
+    """Nova's tables are not kept."""
+    return ()
+
+
+BINARY = "innkeeper"
+"""Never `nova-compute`: a Nova of today would count us among its own (and wait for our version)."""
+
+DEV_TYPES = {PciKind.PCI: "type-PCI", PciKind.PF: "type-PF", PciKind.VF: "type-VF"}
+
+GIB = 1024
+"""MiB."""
+
+
+def node_uuid(node: str) -> str:
+    """The same node has the same uuid on every start, without a file that could be lost."""
+    return str(uuid5(NAMESPACE_URL, f"innkeeper:node:{node}"))
+
+
+def service_row(node: str) -> Service:
+    """The service that keeps this host's books."""
+    return Service(
+        host=node,
+        binary=BINARY,
+        topic=BINARY,
+        report_count=0,
+        disabled=False,
+        forced_down=False,
+        version=0,
+        uuid=str(uuid5(NAMESPACE_URL, f"innkeeper:service:{node}")),
+    )
+
+
+def compute_node_row(
+    node: str,
+    host: Host,
+    inventory: Inventory,
+    usage: Usage,
+    pools: Iterable[Pool],
+    leaving: Sequence[Claim],
+) -> ComputeNode:
+    """Totals of the host, MiB for memory and GiB for disks.
+
+    What is reserved counts as used, and free amounts may be negative, as in Nova.
+    """
+    memory_used = usage.memory_mib.used + usage.memory_mib.reserved
+    memory_used -= sum(claim.placement.memory_mib for claim in leaving)
+    disk_used = usage.disk_mib.used + usage.disk_mib.reserved
+    disk_used -= sum(claim.placement.disk_mib for claim in leaving)
+    vcpus_used = usage.vcpus.used + usage.vcpus.reserved
+    vcpus_used -= sum(claim.placement.vcpus for claim in leaving)
+    memory_mb = host.memory_kib // 1024
+    local_gb = usage.disk_mib.total // GIB
+    return ComputeNode(
+        uuid=node_uuid(node),
+        host=node,
+        hypervisor_hostname=node,
+        hypervisor_type=BINARY,
+        hypervisor_version=1,
+        cpu_info="",
+        vcpus=inventory.vcpus.total,
+        memory_mb=memory_mb,
+        local_gb=local_gb,
+        vcpus_used=vcpus_used,
+        memory_mb_used=memory_used,
+        local_gb_used=_gib_up(disk_used),
+        free_ram_mb=memory_mb - memory_used,
+        free_disk_gb=local_gb - _gib_up(disk_used),
+        running_vms=usage.claims - len(leaving),
+        current_workload=0,
+        cpu_allocation_ratio=inventory.vcpus.allocation_ratio,
+        ram_allocation_ratio=inventory.memory_mib.allocation_ratio,
+        disk_allocation_ratio=inventory.disk_mib.allocation_ratio,
+        pci_device_pools=pool_rows(pools, leaving),
+    )
+
+
+def _gib_up(mib: int) -> int:
+    return -(-mib // GIB)
+
+
+def pool_rows(pools: Iterable[Pool], leaving: Sequence[Claim] = ()) -> PciDevicePoolList:
+    """Free devices alike, counted; in order of product and cell."""
+    counts: Counter[tuple[str, str, int]] = Counter()
+    for pool in pools:
+        counts[_pool_key(pool)] += pool.free
+    for claim in leaving:
+        counts.update(_pool_key(device) for device in claim.placement.devices)
+    return PciDevicePoolList(
+        objects=tuple(
+            PciDevicePool(
+                vendor_id=vendor,
+                product_id=product,
+                numa_node=None if cell == NO_CELL else cell,
+                tags={},
+                count=count,
+            )
+            for (vendor, product, cell), count in sorted(counts.items())
+            if count
+        )
+    )
+
+
+NO_CELL = -1
+"""Sorts before every cell."""
+
+
+def _pool_key(one: Pool | PlacedDevice) -> tuple[str, str, int]:
+    return one.vendor_id, one.product_id, NO_CELL if one.cell is None else one.cell
+
+
+def device_rows(
+    devices: Iterable[Device], holders: Mapping[str, UUID | None]
+) -> Iterator[PciDevice]:
+    """Every device that may be handed out; `holders` has the instance of those that are held."""
+    for device in devices:
+        held = device.address in holders
+        yield PciDevice(
+            address=device.address,
+            vendor_id=device.vendor_id,
+            product_id=device.product_id,
+            dev_type=DEV_TYPES[device.kind],
+            dev_id=f"pci_{device.address.replace(':', '_').replace('.', '_')}",
+            label=f"label_{device.vendor_id}_{device.product_id}",
+            status="allocated" if held else "available",
+            instance_uuid=_text(holders.get(device.address)),
+            numa_node=device.cell,
+            parent_addr=device.parent,
+            extra_info={},
+        )
+
+
+def claim_rows(node: str, claims: Iterable[Claim]) -> Iterator[VersionedObject]:
+    """What these forms of claims mean for instances and devices."""
+    for claim in claims:
+        if claim.instance_uuid is not None:
+            yield _instance_row(node, claim)
+        for device in claim.placement.devices:
+            yield _held_device_row(claim, device)
+
+
+def _instance_row(node: str, claim: Claim) -> Instance:
+    here = claim.state.live
+    return Instance(
+        uuid=str(claim.instance_uuid),
+        project_id=claim.holder.project,
+        user_id=claim.holder.user,
+        display_name=claim.name,
+        host=node if here else None,
+        node=node if here else None,
+        vcpus=claim.placement.vcpus,
+        memory_mb=claim.placement.memory_mib,
+        root_gb=_gib_up(claim.placement.disk_mib),
+        ephemeral_gb=0,
+        vm_state=_VM_STATES[claim.state],
+        task_state=None,
+    )
+
+
+_VM_STATES = {
+    ClaimState.PENDING: "building",
+    ClaimState.CONFIRMED: "active",
+    ClaimState.ABORTED: "error",
+    ClaimState.RELEASED: "deleted",
+}
+
+
+def _held_device_row(claim: Claim, device: PlacedDevice) -> PciDevice:
+    status = {ClaimState.PENDING: "claimed", ClaimState.CONFIRMED: "allocated"}
+    return PciDevice(
+        address=device.address,
+        vendor_id=device.vendor_id,
+        product_id=device.product_id,
+        status=status.get(claim.state, "available"),
+        instance_uuid=_text(claim.instance_uuid) if claim.state.live else None,
+    )
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

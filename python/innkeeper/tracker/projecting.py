@@ -1,0 +1,46 @@
+"""Which rows of Nova's tables a step changes, from the parts of the tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from innkeeper.objects import Claim
+from innkeeper.objects.base import VersionedObject
+from innkeeper.objects.compute_node import ComputeNode
+from innkeeper.tracker.convert import pool_objects, usage_object
+from innkeeper.tracker.nova_rows import claim_rows, compute_node_row, device_rows, service_row
+from innkeeper.tracker.parts import Parts
+
+
+class Projecting:
+    """Makes the rows of one host."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def of_start(self) -> tuple[VersionedObject, ...]:
+        """Service, node and every device, as they are now."""
+        parts = self._parts
+        holders = {
+            device.address: claim.instance_uuid
+            for claim in parts.register
+            for device in claim.placement.devices
+        }
+        rows = device_rows(parts.inventory.devices, holders)
+        return (service_row(parts.node), self._node_row(), *rows)
+
+    def of_claims(self, claims: Sequence[Claim]) -> tuple[VersionedObject, ...]:
+        """The next forms of these claims, and the totals with them."""
+        return (self._node_row(), *claim_rows(self._parts.node, claims)) if claims else ()
+
+    def _node_row(self) -> ComputeNode:
+        """The ledger still holds what is being released: those who are leaving do not count."""
+        parts = self._parts
+        return compute_node_row(
+            parts.node,
+            parts.host,
+            parts.inventory,
+            usage_object(parts.ledger.usage()),
+            pool_objects(parts.ledger.pools()),
+            tuple(parts.leaving.values()),
+        )
