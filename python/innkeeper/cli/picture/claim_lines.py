@@ -30,9 +30,7 @@ def _table(rows: Sequence[Sequence[Line]], claims: Sequence[Claim], width: int) 
     """With the ids where there is room for whole ones: a part of an id names nothing."""
     ids = [Line.of(str(claim.id), "dim") for claim in claims]
     whole = in_columns([[*row, one] for row, one in zip(rows, ids, strict=False)])
-    if width_of(whole) <= width:
-        return whole
-    return [line.cut(width) for line in in_columns(rows)]
+    return whole if width_of(whole) <= width else in_columns(rows)
 
 
 def _facts(claim: Claim) -> Sequence[Line]:

@@ -87,6 +87,10 @@ def _functions(view: HostView) -> Iterator[Line]:
     rest = len(functions) - admitted - len(used)
     facts = [f"{admitted} may be claimed", f"{len(used)} in use by host", f"{rest} not admitted"]
     yield Line.of("PCI functions  ", "strong") + Line.of(", ".join(facts))
+    if not admitted:
+        yield Line.of(
+            "  none is handed out without a [[devices]] entry: innkeeper config example", "dim"
+        )
     for one in used[:_MOST_LISTED]:
         yield Line.of(f"  {one.address}  in use by host: {one.used_by_host}", "odd")
     if len(used) > _MOST_LISTED:

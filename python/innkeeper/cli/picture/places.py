@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from innkeeper.api.views import HostView
+from innkeeper.cli.quantities import count
 from innkeeper.objects import Cell, Cpu, Device, Host
 
 
@@ -32,16 +33,13 @@ class Socket:
         """The socket's name."""
         if self.number is not None:
             return f"socket {self.number}"
-        return "no socket named" if self._cpus else "cells without CPUs"
+        return "no socket named" if any(part.cpus for part in self.parts) else "cells without CPUs"
 
     @property
     def size(self) -> str:
-        """How many CPUs it has."""
-        return f"{self._cpus} CPU{'s' if self._cpus > 1 else ''}" if self._cpus else ""
-
-    @property
-    def _cpus(self) -> int:
-        return sum(len(part.cpus) for part in self.parts)
+        """How many CPUs are online in it."""
+        online = sum(cpu.online for part in self.parts for cpu in part.cpus)
+        return count(online, "CPU") if online else ""
 
 
 def sockets_of(view: HostView) -> Sequence[Socket]:
