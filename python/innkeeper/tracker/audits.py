@@ -136,7 +136,13 @@ class Audits:
         if parts.ledger.observe(inventory):
             parts.line.serve()
         if inventory.devices != self._devices_on_disk:
-            change_set = ChangeSet(id=uuid4(), node=parts.node, devices=inventory.devices)
+            gone = set(self._devices_on_disk) - set(inventory.devices)
+            change_set = ChangeSet(
+                id=uuid4(),
+                node=parts.node,
+                devices=inventory.devices,
+                records=parts.writer.rows.of_host(sorted(gone, key=lambda one: one.address)),
+            )
             await parts.writer.write_step(Step(change_set))
             self._devices_on_disk = inventory.devices
 

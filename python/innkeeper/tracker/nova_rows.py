@@ -8,7 +8,8 @@ that a lost write left behind is put right by the next step or audit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from innkeeper.objects import Claim, ClaimState, Inventory, PciKind, PlacedDevice, Pool, Usage
@@ -20,13 +21,27 @@ from innkeeper.objects.pci_device import PciDevice
 from innkeeper.objects.pci_pool import PciDevicePool, PciDevicePoolList
 from innkeeper.objects.service import Service
 
-Rows = Callable[[Sequence[Claim]], tuple[VersionedObject, ...]]
-"""What these next forms of claims mean for the tables; nothing where none are kept."""
+
+class Rows(Protocol):
+    """The rows that a step changes; none where Nova's tables are not kept."""
+
+    def of_claims(self, claims: Sequence[Claim]) -> tuple[VersionedObject, ...]:
+        """What these next forms of claims mean for the tables."""
+        ...
+
+    def of_host(self, gone: Iterable[Device] = ()) -> tuple[VersionedObject, ...]:
+        """Everything but instances without devices, as it is now; `gone` left the host."""
+        ...
 
 
-def no_rows(_: Sequence[Claim]) -> tuple[VersionedObject, ...]:
+class NoRows:
     """Nova's tables are not kept."""
-    return ()
+
+    def of_claims(self, claims: Sequence[Claim]) -> tuple[VersionedObject, ...]:  # noqa: D102
+        return ()
+
+    def of_host(self, gone: Iterable[Device] = ()) -> tuple[VersionedObject, ...]:  # noqa: D102
+        return ()
 
 
 BINARY = "innkeeper"
@@ -135,12 +150,9 @@ def _pool_key(one: Pool | PlacedDevice) -> tuple[str, str, int]:
     return one.vendor_id, one.product_id, NO_CELL if one.cell is None else one.cell
 
 
-def device_rows(
-    devices: Iterable[Device], holders: Mapping[str, UUID | None]
-) -> Iterator[PciDevice]:
-    """Every device that may be handed out; `holders` has the instance of those that are held."""
+def device_rows(devices: Iterable[Device]) -> Iterator[PciDevice]:
+    """Every device that may be handed out, as if nobody held it."""
     for device in devices:
-        held = device.address in holders
         yield PciDevice(
             address=device.address,
             vendor_id=device.vendor_id,
@@ -148,11 +160,22 @@ def device_rows(
             dev_type=DEV_TYPES[device.kind],
             dev_id=f"pci_{device.address.replace(':', '_').replace('.', '_')}",
             label=f"label_{device.vendor_id}_{device.product_id}",
-            status="allocated" if held else "available",
-            instance_uuid=_text(holders.get(device.address)),
+            status="available",
+            instance_uuid=None,
             numa_node=device.cell,
             parent_addr=device.parent,
             extra_info={},
+        )
+
+
+def gone_rows(devices: Iterable[Device]) -> Iterator[PciDevice]:
+    """Devices that left the host."""
+    for device in devices:
+        yield PciDevice(
+            address=device.address,
+            vendor_id=device.vendor_id,
+            product_id=device.product_id,
+            status="removed",
         )
 
 

@@ -12,7 +12,6 @@ from innkeeper.clock import Clock
 from innkeeper.config import Config
 from innkeeper.drivers.base import Driver
 from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
-from innkeeper.objects.base import VersionedObject
 from innkeeper.requests.inventory import take_inventory
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.alarms import Alarms
@@ -98,16 +97,13 @@ async def _write_start(parts: Parts, opened: Opened) -> None:
     if opened.set_aside is not None:
         aside = {"path": opened.set_aside}
         events.append(Event(at=parts.clock.now(), kind=EventKind.SET_ASIDE, details=aside))
-    records: tuple[VersionedObject, ...] = ()
     if parts.config.nova.tables == "embedded":
-        projecting = Projecting(parts)
-        parts.writer.rows = projecting.of_claims
-        records = projecting.of_start()
+        parts.writer.rows = Projecting(parts)
     change_set = ChangeSet(
         id=uuid4(),
         node=parts.node,
         events=tuple(events),
         devices=parts.inventory.devices,
-        records=records,
+        records=parts.writer.rows.of_host(),
     )
     await parts.writer.write_step(Step(change_set))

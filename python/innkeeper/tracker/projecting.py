@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from innkeeper.objects import Claim
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
+from innkeeper.objects.host import Device
 from innkeeper.tracker.convert import pool_objects, usage_object
-from innkeeper.tracker.nova_rows import claim_rows, compute_node_row, device_rows, service_row
+from innkeeper.tracker.nova_rows import (
+    claim_rows,
+    compute_node_row,
+    device_rows,
+    gone_rows,
+    service_row,
+)
 from innkeeper.tracker.parts import Parts
 
 
@@ -18,16 +25,12 @@ class Projecting:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def of_start(self) -> tuple[VersionedObject, ...]:
-        """Service, node and every device, as they are now."""
+    def of_host(self, gone: Iterable[Device] = ()) -> tuple[VersionedObject, ...]:
+        """Service, node, every device, and over them what claims hold."""
         parts = self._parts
-        holders = {
-            device.address: claim.instance_uuid
-            for claim in parts.register
-            for device in claim.placement.devices
-        }
-        rows = device_rows(parts.inventory.devices, holders)
-        return (service_row(parts.node), self._node_row(), *rows)
+        devices = device_rows(parts.inventory.devices)
+        held = claim_rows(parts.node, parts.register)
+        return (service_row(parts.node), self._node_row(), *gone_rows(gone), *devices, *held)
 
     def of_claims(self, claims: Sequence[Claim]) -> tuple[VersionedObject, ...]:
         """The next forms of these claims, and the totals with them."""

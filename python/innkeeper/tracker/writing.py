@@ -13,7 +13,7 @@ from innkeeper.clock import Clock
 from innkeeper.errors import OutcomeUnknown, StoreError
 from innkeeper.objects import ChangeSet, Claim, Event
 from innkeeper.store.base import Commit, Store
-from innkeeper.tracker.nova_rows import Rows, no_rows
+from innkeeper.tracker.nova_rows import NoRows, Rows
 from innkeeper.tracker.register import Register
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class Writer:
         self._writing = 0
         self._quiet = anyio.Event()
         self.generation = 0
-        self.rows: Rows = no_rows
+        self.rows: Rows = NoRows()
 
     @property
     def in_doubt(self) -> int:
@@ -78,7 +78,7 @@ class Writer:
             node=self._node,
             claims=tuple(claims),
             events=tuple(events),
-            records=self.rows(claims),
+            records=self.rows.of_claims(claims),
         )
         await self.write_step(Step(change_set, landed, lost))
 
