@@ -42,9 +42,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Load what is asked for when it is asked for: the command line must start at once."""
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(home), name)
-    raise AttributeError(f"module 'innkeeper' has no attribute {name!r}")
+if not TYPE_CHECKING:  # else a misspelt name would be of type object
+
+    def __getattr__(name: str) -> object:
+        """Load what is asked for when it is asked for: the command line must start at once."""
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(home), name)
+        raise AttributeError(f"module 'innkeeper' has no attribute {name!r}")

@@ -120,8 +120,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Load a class when it is asked for: a client needs few of them, and must start at once."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return load(name)
+if not TYPE_CHECKING:  # else a misspelt name would be of type object
+
+    def __getattr__(name: str) -> object:
+        """Load a class when it is asked for: a client needs few of them, and must start at once."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return load(name)
