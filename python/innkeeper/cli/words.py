@@ -19,6 +19,7 @@ from innkeeper.cli.refs import parse_uuid
 from innkeeper.cli.spec_file import read_spec
 from innkeeper.config.nearest import quoted
 from innkeeper.errors import BadRequest
+from innkeeper.objects import Request
 from innkeeper.requests.sizes import (
     parse_count,
     parse_counter,
@@ -88,14 +89,15 @@ class ClaimWords:
         """
         words = read_spec(self.spec) if self.spec is not None else {}
         request = _section(words, "request") | self._request()
-        if not request:
-            raise BadRequest(
-                "nothing is asked for; name at least one of --vcpus, --memory, --disk, --device, "
-                "--counter, or a --spec"
-            )
         holder = _section(words, "holder") | _given(project=self.project, reason=self.reason)
         parts = _given(request=request, holder=holder or None, pid=pid)
-        return _validated({"claim_id": str(uuid4()), **words, **parts, **self._claim()})
+        order = _validated({"claim_id": str(uuid4()), **words, **parts, **self._claim()})
+        if order.request == Request():
+            raise BadRequest(
+                "nothing is asked for; name at least one of --vcpus, --memory, --disk, --device, "
+                "--counter, or a --spec with a request"
+            )
+        return order
 
     def _request(self) -> dict[str, Any]:
         return _given(

@@ -276,3 +276,11 @@ def test_a_bundle_of_a_captured_host_has_the_same_host(archive: Path, bundle: Pa
     told = {"hostname": "", "observed_at": None, "warnings": ()}
     assert here.model_copy(update=told) == there.model_copy(update=told)
     assert set(here.warnings) == set(there.warnings)
+
+
+def test_a_capture_never_replaces_what_is_no_file(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(BadRequest, match="no regular file"):
+        write_capture(fifo)
+    assert fifo.is_fifo()

@@ -73,7 +73,13 @@ def _disk(root: str, path: str | None, *, redact: bool) -> Disk | None:
 
 
 def _write_whole(path: Path, found: Collected, manifest: Manifest) -> None:
-    """Write beside the place and move it there, so that no half bundle is ever seen."""
+    """Write beside the place and move it there, so that no half bundle is ever seen.
+
+    What is no regular file, such as a device node, is never replaced.
+    """
+    if path.exists() and not path.is_file():
+        problem = f"cannot write the capture {path}: it is no regular file"
+        raise BadRequest(problem, errors=[{"path": "file", "message": problem}])
     try:
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name}.", delete=False
