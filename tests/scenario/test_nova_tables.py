@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.scenario.conftest import MakeTracker
 from tests.scenario.test_races import ChangingHost
 
 from innkeeper.config import Config
+from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.objects import ClaimSpec, DeviceRequest, Holder, Request
 from innkeeper.tracker import Tracker
 
@@ -138,3 +140,17 @@ async def test_totals_are_those_of_the_claims_whatever_happens_at_once(
         (node,) = await rows.of("SELECT * FROM compute_nodes")
         assert node["vcpus_used"] == tracker.usage().vcpus.used == 4
         assert node["running_vms"] == tracker.usage().claims == 2
+
+
+async def test_an_older_release_gets_the_text_that_it_reads(
+    make_tracker: MakeTracker, rows: Rows, database: Path, clock: VirtualClock, config: Config
+) -> None:
+    texts = {}
+    for release in ("juno", "2026.2"):
+        store = SqliteStore(database, node="test", clock=clock, release=release)
+        driver = SimulatedDriver("cpus=8,cells=1,memory=16GiB,pfs=1,vfs=4")
+        async with Tracker(node="test", store=store, driver=driver, config=config, clock=clock):
+            (node,) = await rows.of("SELECT pci_stats FROM compute_nodes")
+            texts[release] = json.loads(node["pci_stats"])
+    assert {"vendor_id", "product_id", "count"} <= set(texts["juno"][0])
+    assert texts["2026.2"]["nova_object.name"] == "PciDevicePoolList"

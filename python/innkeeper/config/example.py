@@ -52,7 +52,8 @@ CONFIG_EXAMPLE = """\
 
 # Nova's tables (compute_nodes, instances, pci_devices, ...) beside ours, for programs that read them.
 [nova]
-# tables = "none"   # embedded: kept in the daemon's own database, in the same transaction as the claims
+# tables = "none"        # embedded: kept in the daemon's own database, in the same transaction as the claims
+# release = "2026.2"     # the oldest release of Nova that reads the rows, such as liberty
 
 # The structured log on stderr.
 [log]

@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from innkeeper.errors import UnknownRelease
 from innkeeper.objects.base import Amount, CounterName, Name, PciAddress, PciId
+from innkeeper.objects.releases import RELEASES, release_named
 
 Ratio = Annotated[float, Field(strict=True, ge=0.000001, le=1_000_000, allow_inf_nan=False)]
 Period = Annotated[float, Field(strict=True, ge=0.01, le=30 * 86_400, allow_inf_nan=False)]
@@ -104,6 +106,16 @@ class Nova(Section):
 
     tables: Literal["none", "embedded"] = "none"
     """`embedded`: kept in the daemon's own database, in the change set's transaction."""
+    release: str = RELEASES[-1]
+    """The oldest release that reads what is written, such as `liberty`."""
+
+    @field_validator("release")
+    @classmethod
+    def _require_known(cls, release: str) -> str:
+        try:
+            return release_named(release)
+        except UnknownRelease as error:
+            raise ValueError(error.message) from None
 
 
 class Log(Section):

@@ -113,7 +113,12 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._tracker = Tracker(
             node=premises.node,
-            store=SqliteStore(premises.database, node=premises.node, clock=self._clock),
+            store=SqliteStore(
+                premises.database,
+                node=premises.node,
+                clock=self._clock,
+                release=premises.config.nova.release,
+            ),
             driver=driver,
             config=premises.config,
             clock=self._clock,

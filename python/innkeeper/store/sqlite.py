@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from innkeeper.clock import Clock
 from innkeeper.errors import StoreError
 from innkeeper.objects import ChangeSet, Claim, ClaimState, Event, Finding
+from innkeeper.objects.releases import RELEASES
 from innkeeper.store.base import Commit, Opened, StoreStatistics
 from innkeeper.store.damage import Possession, list_set_aside, open_or_rebuild
 from innkeeper.store.engines import reader_engine
@@ -43,10 +44,12 @@ class SqliteStore:
     of their own, which never wait for it.
     """
 
-    def __init__(self, path: Path, *, node: str, clock: Clock) -> None:
+    def __init__(self, path: Path, *, node: str, clock: Clock, release: str = RELEASES[-1]) -> None:
+        """Keep `node`'s ledger at `path`; `release` is the oldest that reads Nova's rows there."""
         self._path = path
         self._node = node
         self._clock = clock
+        self._release = release
         self._ownership: Ownership | None = None
         self._writer: Writer | None = None
         self._reader: Reader | None = None
@@ -139,7 +142,8 @@ class SqliteStore:
             self._ownership = take_ownership(self._path.parent)
             try:
                 possession = open_or_rebuild(self._path, opening)
-                return possession, _look_at(possession.transactions.connection)
+                connection = possession.transactions.connection
+                return possession, _look_at(connection, self._release)
             except BaseException:
                 self._ownership.release()
                 self._ownership = None
@@ -154,9 +158,9 @@ class SqliteStore:
         return microseconds(self._clock.now())
 
 
-def _look_at(connection: Connection) -> Projection:
+def _look_at(connection: Connection, release: str) -> Projection:
     with connection.begin():
-        return Projection.reflect(connection, Database.EMBEDDED)
+        return Projection.reflect(connection, Database.EMBEDDED, release=release)
 
 
 def _opened(possession: Possession) -> Opened:
