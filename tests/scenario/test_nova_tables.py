@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 
 import anyio.to_thread
 import pytest
-from tests.scenario.conftest import MakeTracker
+from tests.scenario.conftest import MakeTracker, VirtualClock
 from tests.scenario.test_races import ChangingHost
 
 from innkeeper.config import Config
 from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.objects import ClaimSpec, DeviceRequest, Holder, Request
+from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker import Tracker
 
 LIVE_DEVICES = "SELECT * FROM pci_devices WHERE deleted = 0"
