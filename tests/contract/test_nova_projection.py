@@ -29,7 +29,7 @@ from tests.upgrade.nova_objects import (
 from innkeeper.errors import BadRequest, UnknownInstance
 from innkeeper.objects import Instance, VersionedObject
 from innkeeper.objects.nova import NovaObject
-from innkeeper.store.nova.drafts import take_down
+from innkeeper.store.nova.drafts import Draft, take_down
 from innkeeper.store.nova.overflow import Overflow
 from innkeeper.store.nova.projection import Projection
 from innkeeper.store.nova.writing import Database
@@ -145,6 +145,7 @@ def test_compute_node(site: Site) -> None:
     lost = missing(site, "compute_nodes", written) - held | {"numa_topology"}
     if site.release == "juno":
         lost |= {"pci_device_pools"}
+        assert read.pci_device_pools is not None
         assert [pool.numa_node for pool in read.pci_device_pools.objects] == [None]
         assert site.rows("compute_nodes")[0]["pci_stats"].startswith("[{")
     assert not differences(written, read, lost)
@@ -258,7 +259,7 @@ def test_objects_of_an_instance(site: Site) -> None:
     assert read.new_flavor is None
     assert read.numa_topology is not None
     (cell,) = read.numa_topology.cells
-    assert (cell.id, cell.cpuset, cell.memory) == (1, {0, 1}, 512)
+    assert (cell.id, cell.cpuset, cell.memory) == (1, frozenset({0, 1}), 512)
     if site.release != "juno":
         assert cell.pagesize == 2048
         assert read.vcpu_model is not None
@@ -582,7 +583,7 @@ def test_unknown_columns_are_left_alone(site: Site) -> None:
 
 def test_several_forms_of_one_object_are_one_row(site: Site) -> None:
     node = compute_node()
-    forms = []
+    forms: list[Draft] = []
     for used in range(3):
         node.vcpus_used = used
         forms += take_down([node])
