@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
+import anyio.to_thread
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -15,6 +17,12 @@ def answer(body: BaseModel, status: int = 200, *, tag: str | None = None) -> Res
     """The object as JSON."""
     headers = {"ETag": tag} if tag else None
     return Response(body.model_dump_json().encode(), status, headers, JSON_TYPE)
+
+
+async def answer_large(build: Callable[[], BaseModel], *, tag: str) -> Response:
+    """The same for what may take milliseconds to encode: in a thread, so that claims go on."""
+    body = await anyio.to_thread.run_sync(lambda: build().model_dump_json().encode())
+    return Response(body, 200, {"ETag": tag}, JSON_TYPE)
 
 
 def unchanged(request: Request, tag: str) -> Response | None:

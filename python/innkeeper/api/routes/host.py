@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from innkeeper import objects
-from innkeeper.api.answers import answer, unchanged
+from innkeeper.api.answers import answer, answer_large, unchanged
 from innkeeper.api.bodies import read_model
 from innkeeper.api.declare import answers, asks, tagged_answers
 from innkeeper.api.device_views import device_views
@@ -26,7 +26,8 @@ async def show_host(request: Request) -> Response:
     await reader(request)
     parts = parts_of(request)
     tag = _host_tag(parts)
-    return unchanged(request, tag) or answer(host_view(parts), tag=tag)
+    view = host_view(parts)
+    return unchanged(request, tag) or await answer_large(lambda: view, tag=tag)
 
 
 @router.get("/devices", responses=tagged_answers(DeviceList))
@@ -35,7 +36,11 @@ async def list_devices(request: Request) -> Response:
     await reader(request)
     parts = parts_of(request)
     tag = _host_tag(parts)
-    return unchanged(request, tag) or answer(DeviceList(devices=device_views(parts)), tag=tag)
+    # Taken here, on the loop, where nothing changes it meanwhile.
+    seen = parts.tracker.host.functions, parts.tracker.device_holders(), parts.config
+    return unchanged(request, tag) or await answer_large(
+        lambda: DeviceList(devices=device_views(*seen)), tag=tag
+    )
 
 
 @router.get("/pools", responses=tagged_answers(PoolList))
