@@ -246,7 +246,8 @@ class FitAnswer(View):
     """Where it would be placed, and how many of its kind would fit."""
 
     placement: Placement
-    count: int
+    count: int | None
+    """Null when the search bound was reached before it was known."""
 
 
 class FindingList(View):

@@ -79,12 +79,12 @@ class LocalHost:
             NoFit, Undecided
         """
         from innkeeper import Ledger, take_inventory
-        from innkeeper.tracker.convert import object_reasons, placement_object
+        from innkeeper.tracker.convert import count_or_none, object_reasons, placement_object
 
         ledger = Ledger(take_inventory(self.host, self.config))
         with object_reasons():
             placement = placement_object(ledger.fit(request))
-        return FitAnswer(placement=placement, count=ledger.count(request))
+        return FitAnswer(placement=placement, count=count_or_none(ledger, request))
 
 
 def disk_of_the_state() -> str:

@@ -80,7 +80,8 @@ def placement_table(placement: Placement) -> str:
 
 def fit_table(answer: FitAnswer) -> str:
     """Where it would be placed, and how often."""
-    times = "once" if answer.count == 1 else f"{answer.count} times"
+    often = "at least once" if answer.count is None else f"{answer.count} times"
+    times = "once" if answer.count == 1 else often
     return f"it fits, {times}\n{placement_table(answer.placement)}"
 
 

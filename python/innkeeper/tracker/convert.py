@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import orjson
 
 from innkeeper import _core
-from innkeeper.errors import NoFit
+from innkeeper.errors import NoFit, Undecided
 from innkeeper.objects import ClaimSpec, DeviceRequest, Misfit, Placement, Pool, Request, Usage
 
 
@@ -32,6 +32,14 @@ def fingerprint(spec: ClaimSpec) -> str:
     """SHA-256 over the caller's words; the order of keys means nothing."""
     words = spec.model_dump(mode="json", exclude={"claim_id"})
     return hashlib.sha256(orjson.dumps(words, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def count_or_none(ledger: _core.Ledger, request: Request, limit: int = 10_000) -> int | None:
+    """How many would fit; that this cannot be told is no reason to withhold that one does."""
+    try:
+        return ledger.count(request, limit)
+    except Undecided:
+        return None
 
 
 @contextmanager

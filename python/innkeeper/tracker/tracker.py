@@ -40,6 +40,7 @@ from innkeeper.store.base import Opened, Store, StoreStatistics
 from innkeeper.tracker.audits import LIVE, Audits
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.convert import (
+    count_or_none,
     object_reasons,
     placement_object,
     pool_objects,
@@ -220,9 +221,12 @@ class Tracker:
         with object_reasons():
             return placement_object(self._parts.ledger.fit(request))
 
-    def count(self, request: Request, limit: int = 10_000) -> int:
-        """How many such requests would fit one after another, at most `limit`."""
-        return self._parts.ledger.count(request, limit)
+    def count(self, request: Request, limit: int = 10_000) -> int | None:
+        """How many such requests would fit one after another, at most `limit`.
+
+        Null when the search bound was reached before it was known.
+        """
+        return count_or_none(self._parts.ledger, request, limit)
 
     def statistics(self) -> TrackerStatistics:
         """Counts for metrics and tests."""

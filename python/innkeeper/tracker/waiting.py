@@ -48,11 +48,11 @@ class WaitingLine:
             TooManyWaiting: the line is full.
             Draining: the tracker is stopping.
         """
-        if not self._line or not self._ledger.could_fit(request):
+        if not self._line or self._never_fits(request):
             try:
                 return self._book_now(claim_id, request)
             except NoFit:
-                if not self._ledger.could_fit(request):
+                if self._never_fits(request):
                     raise
         return await self._wait(_Waiter(claim_id, request), wait_seconds)
 
@@ -108,13 +108,20 @@ class WaitingLine:
         try:
             waiter.placement = self._book_now(waiter.claim_id, waiter.request)
         except (NoFit, Undecided) as error:
-            if self._ledger.could_fit(waiter.request):
+            if not self._never_fits(waiter.request):
                 return False
             # The host shrank: it would block the line for nothing.
             waiter.error = error
         except InnkeeperError as error:
             waiter.error = error
         return True
+
+    def _never_fits(self, request: Request) -> bool:
+        """Not even on the empty host; what cannot be told is worth waiting for."""
+        try:
+            return not self._ledger.could_fit(request)
+        except Undecided:
+            return False
 
     def refuse_all(self) -> None:
         """Send everybody away: the tracker is stopping."""
