@@ -60,6 +60,11 @@ def _keep(file: Path, name: str) -> str:
         out.flush()
         os.fsync(out.fileno())
     draft.replace(file)
+    directory = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
     return name
 
 
