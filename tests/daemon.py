@@ -17,7 +17,7 @@ import httpx
 PATIENCE = 30.0
 
 #: What the command line does with the daemon, without the command line.
-_MAIN = """
+MAIN = """
 import json, sys
 from pathlib import Path
 from innkeeper.errors import InnkeeperError
@@ -53,11 +53,12 @@ class Daemon:
         environ: Mapping[str, str],
         prefix: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
+        main: str = MAIN,
     ) -> Self:
         said = json.dumps({key: str(value) for key, value in options.items()})
         return cls(
             subprocess.Popen(
-                [*prefix, sys.executable, "-c", _MAIN, said],
+                [*prefix, sys.executable, "-c", main, said],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -128,9 +129,10 @@ def started(
     environ: Mapping[str, str] | None = None,
     prefix: Sequence[str] = (),
     pass_fds: Sequence[int] = (),
+    main: str = MAIN,
 ) -> Iterator[Daemon]:
     """A daemon that was just started."""
-    daemon = Daemon.start(options, environ or {}, prefix, pass_fds)
+    daemon = Daemon.start(options, environ or {}, prefix, pass_fds, main)
     with daemon.process:
         try:
             yield daemon

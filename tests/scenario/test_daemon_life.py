@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.daemon import client_of, running, started
+from tests.daemon import MAIN, client_of, running, started
 
 SMALL = {"request": {"vcpus": 1, "memory_mib": 64}}
 
@@ -178,3 +179,19 @@ def test_the_log_is_json_without_bodies(options: dict[str, Any]) -> None:
         assert entry["request_id"] == "r-1"
         assert daemon.stop() == 0
         assert "s3cret" not in daemon.log
+
+
+def test_a_daemon_that_fails_says_so_and_ends(options: dict[str, Any]) -> None:
+    """A bug in one of its tasks ends the whole process, with the traceback in the log alone."""
+    broken = (
+        "from innkeeper.tracker.alarms import Alarms\n"
+        "async def fail(self): raise ZeroDivisionError('a bug')\n"
+        "Alarms.run = fail\n"
+    )
+    with started(options, main=broken + MAIN) as daemon:
+        # It may or may not have become ready before.
+        _, log = daemon.process.communicate(timeout=30)
+        assert daemon.process.returncode == 1
+    assert "refused internal: the daemon failed; its log says why" in log
+    failed = next(line for line in log.splitlines() if '"daemon failed"' in line)
+    assert "ZeroDivisionError: a bug" in json.loads(failed)["exception"]

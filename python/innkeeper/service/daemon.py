@@ -50,6 +50,8 @@ def run_daemon(options: ServeOptions, announce: Announce | None = None) -> None:
         InnkeeperError: it cannot start, or it failed; the log has what the message leaves out.
     """
     os.umask(0o077)
+    # Until the configuration says otherwise, so that nothing is ever logged to stdout.
+    configure_logs("info")
     _allow_many_files()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
