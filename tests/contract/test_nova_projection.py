@@ -27,7 +27,7 @@ from tests.upgrade.nova_objects import (
 )
 
 from innkeeper.errors import BadRequest, UnknownInstance
-from innkeeper.objects import Instance, VersionedObject
+from innkeeper.objects import Instance, PciDevice, VersionedObject
 from innkeeper.objects.nova import NovaObject
 from innkeeper.store.nova.drafts import Draft, take_down
 from innkeeper.store.nova.overflow import Overflow
@@ -145,6 +145,7 @@ def test_compute_node(site: Site) -> None:
     lost = missing(site, "compute_nodes", written) - held | {"numa_topology"}
     if site.release == "juno":
         lost |= {"pci_device_pools"}
+        assert read.pci_device_pools is not None
         assert read.pci_device_pools is not None
         assert [pool.numa_node for pool in read.pci_device_pools.objects] == [None]
         assert site.rows("compute_nodes")[0]["pci_stats"].startswith("[{")
@@ -328,6 +329,59 @@ def test_deleted_instance_goes_with_what_is_its_own(site: Site) -> None:
     assert extras == [True, False]
     site.write(gone, now=LATER)
     assert len(site.rows("instances")) == 2
+
+
+def test_instance_that_comes_again_gets_its_row_back(site: Site) -> None:
+    """The key over uuids knows no `deleted`: a second row could not be."""
+    site.write(instance())
+    site.write(Instance(uuid=uuid(1), deleted=True))
+    site.write(instance(vcpus=4), now=LATER)
+    assert [one.vcpus for one in site.instances()] == [4]
+    (row,) = site.rows("instances")
+    assert (row["deleted"], row["deleted_at"]) == (0, None)
+    site.write(Instance(uuid=uuid(1), deleted=True))
+    with pytest.raises(UnknownInstance):
+        site.shared.write(site.connection, NODE, take_down([instance()]), NOW)
+
+
+def test_node_and_service_come_again(site: Site) -> None:
+    node, ours = compute_node(), service()
+    site.write(node, ours)
+    node.deleted = ours.deleted = True
+    site.write(node, ours)
+    assert not site.projection.read_services(site.connection).objects
+    site.write(compute_node(), service())
+    (read,) = site.projection.read_compute_nodes(site.connection, HOST).objects
+    assert not read.deleted
+    assert len(site.projection.read_services(site.connection, HOST).objects) == 1
+
+
+def test_uuid_that_others_know_is_kept(site: Site) -> None:
+    table = site.projection.shape["compute_nodes"]
+    site.write(service(), compute_node())
+    if not table.has("uuid"):
+        pytest.skip("the table has no uuid")
+    site.write(compute_node(uuid=uuid(5000)), service(uuid=uuid(5001)))
+    (row,) = site.rows("compute_nodes")
+    assert row["uuid"] == compute_node().uuid
+    site.change("compute_nodes", row["id"], uuid=None)
+    site.write(compute_node(uuid=uuid(5000)))
+    assert site.rows("compute_nodes")[0]["uuid"] == uuid(5000)
+
+
+def test_node_that_moved_to_another_host_keeps_its_row(site: Site) -> None:
+    if not site.projection.shape["compute_nodes"].has("uuid"):
+        pytest.skip("the table has no uuid")
+    site.write(compute_node())
+    site.write(compute_node("compute-2", uuid=compute_node().uuid))
+    assert [row["host"] for row in site.rows("compute_nodes")] == ["compute-2"]
+
+
+def test_part_of_an_object_makes_no_row(site: Site) -> None:
+    part = PciDevice(address="0000:04:10.7", vendor_id="8086", product_id="154c")
+    site.write(compute_node())
+    with pytest.raises(BadRequest, match="needs dev_type, status"):
+        site.write(part)
 
 
 def test_two_hosts_and_nodes_in_one_database_never_mix(site: Site) -> None:

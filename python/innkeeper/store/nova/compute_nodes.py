@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from innkeeper.errors import InnkeeperError
+from innkeeper.errors import BadRequest, InnkeeperError
 from innkeeper.objects import ComputeNode
 from innkeeper.objects.compute_node import NO_SERVICE
 from innkeeper.objects.releases import is_before
@@ -23,6 +23,7 @@ from innkeeper.objects.stored_host import (
     write_topology,
 )
 from innkeeper.store.nova.drafts import Draft, merged
+from innkeeper.store.nova.identity import identify, part_for
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
 from innkeeper.store.nova.services import COMPUTE, find_service, require_service
 from innkeeper.store.nova.shape import Shape
@@ -63,19 +64,24 @@ def write_compute_nodes(writing: Writing, drafts: Sequence[Draft]) -> None:
 def _write(writing: Writing, draft: Draft) -> None:
     table = writing.shape["compute_nodes"]
     host, name = (value or writing.node for value in draft.named("host", "hypervisor_hostname"))
-    found = draft.fields.get("id") or find_node(writing, host, name)
+    c = table.table.c
+    by_name = and_(c.hypervisor_hostname == name, of_host(writing.shape, host))
+    known = identify(writing, table, draft, by_name)
+    row_id = known.row_id if known else None
+    if name == writing.node:
+        writing.host = host
     if draft.is_gone:
-        writing.mark_deleted(table, [table.table.c.id == found])
+        writing.mark_deleted(table, [c.id == row_id])
         return
-    fields = draft.part(of_new_row=found is None)
+    fields = part_for(draft, known)
     values = _columns(fields, writing.release)
-    if found is None:
+    if known is None:
         values |= {"host": host, "hypervisor_hostname": name}
-    if found is None or "service_id" in fields or "host" in fields:
+    if known is None or "service_id" in fields or "host" in fields:
         _fill_service(writing, host, values)
     if values.get("cpu_info", "") is None:
         values["cpu_info"] = ""
-    writing.write(table, [RowChange(found, f"{host}/{name}", values)])
+    writing.write(table, [RowChange(row_id, f"{host}/{name}", values)])
 
 
 def _columns(fields: Mapping[str, Any], release: str) -> dict[str, Any]:
@@ -100,18 +106,25 @@ def _fill_service(writing: Writing, host: str, values: dict[str, Any]) -> None:
         values["service_id"] = found
 
 
-def find_node(writing: Writing, host: str, name: str) -> int | None:
-    """The id of the live row of a node on a host."""
+def own_node(writing: Writing) -> int:
+    """The id of the row of the node that is written for.
+
+    Raises:
+        BadRequest: there is none, or several hosts have one of that name.
+    """
     c = writing.shape["compute_nodes"].table.c
-    query = select(c.id).where(
-        c.deleted == 0, c.hypervisor_hostname == name, _of_host(writing.shape, host)
-    )
-    found: int | None = writing.connection.execute(query.order_by(c.id).limit(1)).scalar()
-    return found
+    query = select(c.id).where(c.deleted == 0, c.hypervisor_hostname == writing.node)
+    if writing.host is not None:
+        query = query.where(of_host(writing.shape, writing.host))
+    found: list[int] = list(writing.connection.execute(query.limit(2)).scalars())
+    if len(found) != 1:
+        why = "before its ComputeNode is" if not found else "without compute_node_id: two have it"
+        raise BadRequest(f"Devices of {writing.node} cannot be written {why}", node=writing.node)
+    return found[0]
 
 
-def _of_host(shape: Shape, host: str) -> ColumnElement[bool]:
-    """By its own column; without one, or with null in it, by the service that the row names."""
+def of_host(shape: Shape, host: str) -> ColumnElement[bool]:
+    """Rows of a host: by its own column; without one, or with null in it, by the service that the row names."""
     c, services = shape["compute_nodes"].table.c, shape["services"].table.c
     by_service = c.service_id.in_(
         select(services.id).where(services.host == host, services.binary == COMPUTE)
@@ -131,7 +144,7 @@ def read_compute_nodes(
 ) -> Page[ComputeNode]:
     """Live rows of a host."""
     table = shape["compute_nodes"]
-    query = select(table.table).where(table.table.c.deleted == 0, _of_host(shape, host))
+    query = select(table.table).where(table.table.c.deleted == 0, of_host(shape, host))
     rows = fetch(connection, table, query, after, limit)
 
     def read(row: RowValues) -> ComputeNode:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from innkeeper.errors import BadRequest, UnknownInstance
 from innkeeper.objects import Instance
 from innkeeper.store.nova.drafts import Draft, merged
+from innkeeper.store.nova.identity import revive
 from innkeeper.store.nova.instance_extra import extras_of, read_extra, write_extras
 from innkeeper.store.nova.instance_metadata import (
     complete_flavors,
@@ -31,8 +32,7 @@ def write_instances(writing: Writing, drafts: Sequence[Draft]) -> None:
     """
     table = writing.shape["instances"]
     latest = merged(drafts, ("uuid",))
-    uuids = [_uuid(draft) for draft in latest]
-    known = writing.find_ids(table, "uuid", uuids)
+    known = _find(writing, latest)
     gone = [one.fields["uuid"] for one in latest if one.is_gone and one.fields["uuid"] in known]
     live = [one for one in latest if not one.is_gone]
     _require_known(writing, [one.fields["uuid"] for one in live if one.fields["uuid"] not in known])
@@ -44,6 +44,17 @@ def write_instances(writing: Writing, drafts: Sequence[Draft]) -> None:
     write_extras(writing, live)
     write_system_metadata(writing, live, frozenset(known))
     _mark_gone(writing, gone)
+
+
+def _find(writing: Writing, drafts: Sequence[Draft]) -> dict[str, int]:
+    """Ids of the rows; where they are ours, an instance that comes again gets its row back."""
+    table = writing.shape["instances"]
+    uuids = [_uuid(draft) for draft in drafts]
+    known: dict[str, int] = writing.find_ids(table, "uuid", uuids)
+    again = {one.fields["uuid"] for one in drafts if not one.is_gone} - known.keys()
+    if again and writing.database is Database.EMBEDDED and revive(writing, table, again):
+        known |= writing.find_ids(table, "uuid", again)
+    return known
 
 
 def _uuid(draft: Draft) -> str:

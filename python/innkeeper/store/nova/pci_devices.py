@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from innkeeper.errors import BadPrimitive, BadRequest
 from innkeeper.objects import PciDevice
 from innkeeper.objects.stored_host import read_extra_info, write_extra_info
+from innkeeper.store.nova.compute_nodes import own_node
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
 from innkeeper.store.nova.shape import NovaTable, Shape
@@ -34,22 +35,10 @@ def write_pci_devices(writing: Writing, drafts: Sequence[Draft]) -> None:
     for draft in merged(drafts, ("compute_node_id", "address"), ("address",)):
         node_id = draft.fields.get("compute_node_id")
         if node_id is None:
-            node_id = own = own or _own_node(writing)
+            node_id = own = own or own_node(writing)
         by_node.setdefault(node_id, []).append(draft)
     for node_id, some in by_node.items():
         _write_of_node(writing, node_id, some)
-
-
-def _own_node(writing: Writing) -> int:
-    c = writing.shape["compute_nodes"].table.c
-    query = select(c.id).where(c.deleted == 0, c.hypervisor_hostname == writing.node)
-    found = writing.connection.execute(query.order_by(c.id).limit(1)).scalar()
-    if found is None:
-        raise BadRequest(
-            f"Devices of {writing.node} cannot be written before its ComputeNode is",
-            node=writing.node,
-        )
-    return int(found)
 
 
 def _write_of_node(writing: Writing, node_id: int, drafts: Sequence[Draft]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Service
 from innkeeper.store.nova.drafts import Draft, merged
+from innkeeper.store.nova.identity import find_row, identify, part_for
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
 from innkeeper.store.nova.shape import Shape
 from innkeeper.store.nova.writing import RowChange, Writing
@@ -29,26 +30,28 @@ def write_services(writing: Writing, drafts: Sequence[Draft]) -> None:
 
 def _write(writing: Writing, draft: Draft) -> None:
     table = writing.shape["services"]
-    host, binary, row_id = draft.named("host", "binary", "id")
+    host, binary = draft.named("host", "binary")
     if host is None or binary is None:
-        raise BadRequest("A service has neither host nor binary; give both", host=host)
-    found = row_id if row_id is not None else find_service(writing, host, binary)
+        raise BadRequest("A service lacks host or binary; give both", host=host)
+    c = table.table.c
+    known = identify(writing, table, draft, and_(c.host == host, c.binary == binary))
+    row_id = known.row_id if known else None
     if draft.is_gone:
-        writing.mark_deleted(table, [table.table.c.id == found])
+        writing.mark_deleted(table, [c.id == row_id])
         return
-    values = draft.part(of_new_row=found is None)
-    if found is None:
+    values = part_for(draft, known)
+    if known is None:
         values.setdefault("topic", _topic(binary))
-    if found is None or values:
-        writing.write(table, [RowChange(found, f"{host}/{binary}", values)])
+    if known is None or values:
+        writing.write(table, [RowChange(row_id, f"{host}/{binary}", values)])
 
 
 def find_service(writing: Writing, host: str, binary: str = COMPUTE) -> int | None:
     """The id of a host's live service."""
-    c = writing.shape["services"].table.c
-    query = select(c.id).where(c.host == host, c.binary == binary, c.deleted == 0)
-    found: int | None = writing.connection.execute(query.order_by(c.id).limit(1)).scalar()
-    return found
+    table = writing.shape["services"]
+    c = table.table.c
+    found = find_row(writing, table, and_(c.host == host, c.binary == binary))
+    return found.row_id if found else None
 
 
 def require_service(writing: Writing, host: str) -> int:

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Integer, bindparam, insert, select, update
 
+from innkeeper.errors import BadRequest
 from innkeeper.store.nova.overflow import Overflow
 from innkeeper.store.nova.shape import NovaTable, Shape
 
@@ -75,6 +76,8 @@ class Writing:
     """What is written must be readable by this release."""
     node: str
     now: datetime
+    host: str | None = None
+    """Of the node that is written for, once an object said it."""
     overflows: list[Overflow] = field(default_factory=list)
 
     def find_ids(
@@ -90,7 +93,11 @@ class Writing:
         return found
 
     def write(self, table: NovaTable, changes: Iterable[RowChange]) -> None:
-        """Change the rows that are there, then add the others."""
+        """Change the rows that are there, then add the others.
+
+        Raises:
+            BadRequest: a new row lacks what may not be null.
+        """
         fresh: list[dict[str, Any]] = []
         known: list[dict[str, Any]] = []
         for change in changes:
@@ -143,7 +150,19 @@ class Writing:
                 values[name] = _typed(table, name, value)
         if self.database is Database.EMBEDDED and change.values.get("id") is not None:
             values["id"] = change.values["id"]
+        _require_whole(table, change.subject, values)
         return {**values, "created_at": self.now, "deleted": 0}
+
+
+def _require_whole(table: NovaTable, subject: str, values: Mapping[str, Any]) -> None:
+    needed = (c.name for c in table.table.c if not c.nullable and c.name not in KEPT)
+    missing = sorted(name for name in needed if values.get(name) is None)
+    if missing:
+        raise BadRequest(
+            f"{subject} has no row in {table.name} yet, and a new one needs {', '.join(missing)}",
+            table=table.name,
+            missing=missing,
+        )
 
 
 def sliced(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
