@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,12 @@ def claims_when_none_is_left(run: CommandLine) -> None:
     assert run("claims", "-o", "name").expect(0).out == ""
 
 
+def ignored(status: str) -> set[int]:
+    """Signals that the command ignores; who started the tests may have added others."""
+    (mask,) = re.findall(r"^SigIgn:\t([0-9a-f]+)$", status, re.MULTILINE)
+    return {number for number in range(1, 65) if int(mask, 16) >> (number - 1) & 1}
+
+
 def test_the_command_gets_its_claim_as_environment_and_its_exit_code_is_ours(
     serving: Serving, run: CommandLine
 ) -> None:
@@ -55,7 +62,7 @@ def test_the_command_gets_its_claim_as_environment_and_its_exit_code_is_ours(
     assert got["INNKEEPER_MEMORY_MIB"] == "1024"
     assert len(got["INNKEEPER_PCI"].split(",")) == 2
     assert got["INNKEEPER_COUNTER_SLOTS"] == "1"
-    assert "SigIgn:\t0000000000000000" in ran.out
+    assert not ignored(ran.out) & {signal.SIGPIPE, signal.SIGXFSZ}
     claims_when_none_is_left(run)
     kinds = [one["kind"] for one in run("history", got["INNKEEPER_CLAIM"], "-o", "json").json]
     assert kinds[0] == "claimed"
