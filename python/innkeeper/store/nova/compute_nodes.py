@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    or_,
+    select,
+)
 
 from innkeeper.errors import BadRequest, InnkeeperError
 from innkeeper.objects import ComputeNode
@@ -18,13 +28,13 @@ from innkeeper.objects.stored_host import (
     read_stats,
     read_topology,
     write_hv_specs,
-    write_pools,
     write_stats,
     write_topology,
 )
 from innkeeper.store.nova.drafts import Draft, merged
-from innkeeper.store.nova.identity import identify, part_for
+from innkeeper.store.nova.identity import Named, identify, part_for
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
+from innkeeper.store.nova.pool_texts import pools_text
 from innkeeper.store.nova.services import COMPUTE, find_service, require_service
 from innkeeper.store.nova.shape import Shape
 from innkeeper.store.nova.writing import RowChange, Writing
@@ -48,7 +58,7 @@ def _topology_for(text: str | None, release: str) -> str | None:
 
 _TEXTS: Final[Mapping[str, tuple[str, Callable[[Any, str], str | None]]]] = {
     "supported_hv_specs": ("supported_instances", lambda value, _release: write_hv_specs(value)),
-    "pci_device_pools": ("pci_stats", write_pools),
+    "pci_device_pools": ("pci_stats", pools_text),
     "stats": ("stats", lambda value, _release: None if value is None else write_stats(value)),
     "numa_topology": ("numa_topology", _topology_for),
 }
@@ -65,8 +75,7 @@ def _write(writing: Writing, draft: Draft) -> None:
     table = writing.shape["compute_nodes"]
     host, name = (value or writing.node for value in draft.named("host", "hypervisor_hostname"))
     c = table.table.c
-    by_name = and_(c.hypervisor_hostname == name, of_host(writing.shape, host))
-    known = identify(writing, table, draft, by_name)
+    known = identify(writing, table, draft, _named(writing.shape, host, name))
     row_id = known.row_id if known else None
     if name == writing.node:
         writing.host = host
@@ -112,20 +121,38 @@ def own_node(writing: Writing) -> int:
     Raises:
         BadRequest: there is none, or several hosts have one of that name.
     """
-    c = writing.shape["compute_nodes"].table.c
-    query = select(c.id).where(c.deleted == 0, c.hypervisor_hostname == writing.node)
-    if writing.host is not None:
-        query = query.where(of_host(writing.shape, writing.host))
-    found: list[int] = list(writing.connection.execute(query.limit(2)).scalars())
+    table, host = writing.shape["compute_nodes"], writing.host
+
+    def build(made: Table) -> Select[tuple[int]]:
+        c = made.c
+        query = select(c.id).where(c.deleted == 0, c.hypervisor_hostname == bindparam("of_name"))
+        return (query if host is None else query.where(of_host(writing.shape))).limit(2)
+
+    query = table.statement(("own", host is None), build)
+    given = {"of_name": writing.node, "of_host": host}
+    found = [row.id for row in writing.connection.execute(query, given)]
     if len(found) != 1:
         why = "before its ComputeNode is" if not found else "without compute_node_id: two have it"
         raise BadRequest(f"Devices of {writing.node} cannot be written {why}", node=writing.node)
-    return found[0]
+    return int(found[0])
 
 
-def of_host(shape: Shape, host: str) -> ColumnElement[bool]:
-    """Rows of a host: by its own column; without one, or with null in it, by the service that the row names."""
+def _named(shape: Shape, host: str, name: str) -> Named:
+    c = shape["compute_nodes"].table.c
+    return Named(
+        "host and name",
+        lambda: and_(c.hypervisor_hostname == bindparam("of_name"), of_host(shape)),
+        {"of_host": host, "of_name": name},
+    )
+
+
+def of_host(shape: Shape) -> ColumnElement[bool]:
+    """Rows of the host that parameter `of_host` names.
+
+    By their own column; without one, or with null in it, by the service that the row names.
+    """
     c, services = shape["compute_nodes"].table.c, shape["services"].table.c
+    host: BindParameter[str] = bindparam("of_host")
     by_service = c.service_id.in_(
         select(services.id).where(services.host == host, services.binary == COMPUTE)
     )
@@ -144,7 +171,9 @@ def read_compute_nodes(
 ) -> Page[ComputeNode]:
     """Live rows of a host."""
     table = shape["compute_nodes"]
-    query = select(table.table).where(table.table.c.deleted == 0, of_host(shape, host))
+    query = (
+        select(table.table).where(table.table.c.deleted == 0, of_host(shape)).params(of_host=host)
+    )
     rows = fetch(connection, table, query, after, limit)
 
     def read(row: RowValues) -> ComputeNode:

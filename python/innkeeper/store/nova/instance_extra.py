@@ -47,11 +47,14 @@ _WRITERS: Final[Mapping[str, Callable[[Any, str], str | None]]] = {
     "migration_context": write_object,
     **dict.fromkeys(_FOREIGN, _foreign_text),
 }
+_COLUMNS: Final = frozenset({*_WRITERS, *FLAVORS})
+"""Fields that are in these rows."""
 
 
-def write_extras(writing: Writing, drafts: Sequence[Draft]) -> None:
-    """Write them; rows that are missing are made."""
+def write_extras(writing: Writing, given: Sequence[Draft], known_instances: frozenset[str]) -> None:
+    """Write them for instances whose rows were known, or are new; rows that are missing are made."""
     table = writing.shape["instance_extra"]
+    drafts = [one for one in given if _needs_row(one, known_instances)]
     uuids = [draft.fields["uuid"] for draft in drafts]
     known = writing.find_ids(table, "instance_uuid", uuids)
     stored = _stored_flavors(writing, drafts)
@@ -65,6 +68,10 @@ def write_extras(writing: Writing, drafts: Sequence[Draft]) -> None:
         if values:
             changes.append(RowChange(known.get(uuid), uuid, values))
     writing.write(table, changes)
+
+
+def _needs_row(draft: Draft, known_instances: frozenset[str]) -> bool:
+    return draft.fields["uuid"] not in known_instances or not _COLUMNS.isdisjoint(draft.changed)
 
 
 def _columns(
@@ -100,7 +107,7 @@ def _stored_flavors(writing: Writing, drafts: Iterable[Draft]) -> dict[str, str 
     """The texts of instances that carry some of their flavors and not all."""
     table = writing.shape["instance_extra"].table
     partial = [draft.fields["uuid"] for draft in drafts if _carries_some(draft)]
-    if "flavor" not in table.c:
+    if not partial or "flavor" not in table.c:
         return {}
     query = select(table.c.instance_uuid, table.c.flavor).where(table.c.deleted == 0)
     found: dict[str, str | None] = {}

@@ -41,8 +41,9 @@ def write_instances(writing: Writing, drafts: Sequence[Draft]) -> None:
     writing.write(
         table, [one for one in changes if one.row_id is None or one.values.keys() & columns]
     )
-    write_extras(writing, live)
-    write_system_metadata(writing, live, frozenset(known))
+    there = frozenset(known)
+    write_extras(writing, live, there)
+    write_system_metadata(writing, live, there)
     _mark_gone(writing, gone)
 
 

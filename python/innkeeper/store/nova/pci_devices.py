@@ -45,7 +45,7 @@ def _write_of_node(writing: Writing, node_id: int, drafts: Sequence[Draft]) -> N
     table = writing.shape["pci_devices"]
     c = table.table.c
     addresses = [_address(draft) for draft in drafts]
-    known = writing.find_ids(table, "address", addresses, c.compute_node_id == node_id)
+    known = writing.find_ids(table, "address", addresses, ("compute_node_id", node_id))
     gone = [known.get(_address(draft)) for draft in drafts if _is_gone(draft)]
     for some in sliced([row_id for row_id in gone if row_id is not None]):
         writing.mark_deleted(table, [c.id.in_(some)])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Service
 from innkeeper.store.nova.drafts import Draft, merged
-from innkeeper.store.nova.identity import find_row, identify, part_for
+from innkeeper.store.nova.identity import Named, find_row, identify, part_for
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
-from innkeeper.store.nova.shape import Shape
+from innkeeper.store.nova.shape import NovaTable, Shape
 from innkeeper.store.nova.writing import RowChange, Writing
 
 COMPUTE: Final = "nova-compute"
@@ -34,7 +34,7 @@ def _write(writing: Writing, draft: Draft) -> None:
     if host is None or binary is None:
         raise BadRequest("A service lacks host or binary; give both", host=host)
     c = table.table.c
-    known = identify(writing, table, draft, and_(c.host == host, c.binary == binary))
+    known = identify(writing, table, draft, _named(table, host, binary))
     row_id = known.row_id if known else None
     if draft.is_gone:
         writing.mark_deleted(table, [c.id == row_id])
@@ -49,9 +49,17 @@ def _write(writing: Writing, draft: Draft) -> None:
 def find_service(writing: Writing, host: str, binary: str = COMPUTE) -> int | None:
     """The id of a host's live service."""
     table = writing.shape["services"]
-    c = table.table.c
-    found = find_row(writing, table, and_(c.host == host, c.binary == binary))
+    found = find_row(writing, table, _named(table, host, binary))
     return found.row_id if found else None
+
+
+def _named(table: NovaTable, host: str, binary: str) -> Named:
+    c = table.table.c
+    return Named(
+        "host and binary",
+        lambda: and_(c.host == bindparam("of_host"), c.binary == bindparam("of_binary")),
+        {"of_host": host, "of_binary": binary},
+    )
 
 
 def require_service(writing: Writing, host: str) -> int:

@@ -6,10 +6,10 @@ no object knows are left alone, and nothing is ever altered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import (
     Column,
@@ -38,6 +38,11 @@ NEEDED: Final = (
 BLOCK_DEVICES: Final = "block_device_mapping"
 """Only read, and done without where it is missing."""
 
+MOST_STATEMENTS: Final = 256
+"""Kept for one table; there is one for each set of columns that change together."""
+
+S = TypeVar("S")
+
 
 class Moment(TypeDecorator[datetime]):
     """A moment in UTC; columns have it without a zone and in whole seconds, as MySQL keeps it.
@@ -64,17 +69,28 @@ class Moment(TypeDecorator[datetime]):
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NovaTable:
     """One table as it was found."""
 
     table: Table
     capacities: Mapping[str, Capacity]
+    statements: dict[Hashable, Any] = field(default_factory=dict)
+    """Built once: building one costs more than running it."""
 
     @property
     def name(self) -> str:
         """Its name."""
         return self.table.name
+
+    def statement(self, key: Hashable, build: Callable[[Table], S]) -> S:
+        """The statement of that key, built when it is first asked for."""
+        found: S | None = self.statements.get(key)
+        if found is None:
+            if len(self.statements) >= MOST_STATEMENTS:
+                self.statements.clear()
+            found = self.statements[key] = build(self.table)
+        return found
 
     def has(self, column: str) -> bool:
         """Whether the column is there."""

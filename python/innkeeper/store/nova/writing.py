@@ -10,10 +10,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Insert,
+    Integer,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 
 from innkeeper.errors import BadRequest
 from innkeeper.store.nova.overflow import Overflow
@@ -81,14 +95,21 @@ class Writing:
     overflows: list[Overflow] = field(default_factory=list)
 
     def find_ids(
-        self, table: NovaTable, key: str, values: Iterable[Any], *where: ColumnElement[bool]
+        self,
+        table: NovaTable,
+        key: str,
+        values: Iterable[Any],
+        within: tuple[str, Any] | None = None,
     ) -> dict[Any, int]:
-        """Ids of live rows by their key; of several with one key the first counts."""
-        c = table.table.c
+        """Ids of live rows by their key, which may be unique only `within` a column's value.
+
+        Of several with one key the first counts.
+        """
+        scope, scoped = within or (None, None)
+        query = table.statement(("ids", key, scope), lambda made: _select_ids(made, key, scope))
         found: dict[Any, int] = {}
-        query = select(c.id, c[key].label("key")).where(c.deleted == 0, *where).order_by(c.id)
         for some in sliced(list(values)):
-            for row in self.connection.execute(query.where(c[key].in_(some))):
+            for row in self.connection.execute(query, {"some": some, "within": scoped}):
                 found.setdefault(row.key, row.id)
         return found
 
@@ -108,7 +129,7 @@ class Writing:
                 fresh.append(row)
         self._update(table, known)
         for names, rows in _alike(fresh).items():
-            self.connection.execute(insert(table.table).values(_bound(names)), rows)
+            self.connection.execute(table.statement(("add", names), partial(_insert, names)), rows)
 
     def mark_deleted(self, table: NovaTable, where: Sequence[ColumnElement[bool]]) -> None:
         """Mark live rows as Nova does: `deleted` becomes the row's own id."""
@@ -117,10 +138,10 @@ class Writing:
         self.connection.execute(gone.values(deleted=c.id, deleted_at=self.now, updated_at=self.now))
 
     def _update(self, table: NovaTable, rows: Iterable[dict[str, Any]]) -> None:
-        by_id = table.table.c.id == bindparam("row_id")
         for names, alike in _alike(rows).items():
-            values = _bound(names - {"row_id"}) | {"updated_at": self.now}
-            self.connection.execute(update(table.table).where(by_id).values(values), alike)
+            statement = table.statement(("change", names), partial(_update, names))
+            moved = [{**row, "updated_at": self.now} for row in alike]
+            self.connection.execute(statement, moved)
 
     def _fitting(self, table: NovaTable, change: RowChange) -> dict[str, Any]:
         """The values that the table has columns for and that fit into them."""
@@ -179,8 +200,23 @@ def _alike(rows: Iterable[dict[str, Any]]) -> dict[frozenset[str], list[dict[str
     return found
 
 
-def _bound(names: Iterable[str]) -> dict[str, Any]:
-    return {name: bindparam(name) for name in sorted(names)}
+def _select_ids(table: Table, key: str, scope: str | None) -> Select[Any]:
+    c = table.c
+    some: BindParameter[Any] = bindparam("some", expanding=True)
+    query = select(c.id, c[key].label("key")).where(c.deleted == 0, c[key].in_(some))
+    if scope is not None:
+        query = query.where(c[scope] == bindparam("within"))
+    return query.order_by(c.id)
+
+
+def _insert(names: frozenset[str], table: Table) -> Insert:
+    return insert(table).values({name: bindparam(name) for name in sorted(names)})
+
+
+def _update(names: frozenset[str], table: Table) -> Update:
+    given = sorted({*names, "updated_at"} - {"row_id"})
+    values: dict[str, Any] = {name: bindparam(name) for name in given}
+    return update(table).where(table.c.id == bindparam("row_id")).values(values)
 
 
 def _typed(table: NovaTable, name: str, value: Any) -> Any:
