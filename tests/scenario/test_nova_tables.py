@@ -124,6 +124,27 @@ async def test_devices_come_and_go_with_the_host(make_tracker: MakeTracker, rows
         assert {row["address"] for row in await rows.of(LIVE_DEVICES)} == before
 
 
+async def test_a_held_device_that_left_the_host_stops_no_start(
+    make_tracker: MakeTracker, rows: Rows, database: Path
+) -> None:
+    driver = ChangingHost()
+    async with make_tracker(driver=driver) as tracker:
+        for _ in range(4):
+            await place(tracker, uuid4())
+    await anyio.to_thread.run_sync(forget_devices, database)
+    driver.vfs = 2
+    async with make_tracker(driver=driver) as tracker:
+        held = await rows.of("SELECT * FROM pci_devices WHERE status = 'claimed' AND deleted = 0")
+        assert len(held) == tracker.usage().claims == 4
+
+
+def forget_devices(database: Path) -> None:
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("DELETE FROM pci_devices")
+    connection.close()
+
+
 async def test_totals_are_those_of_the_claims_whatever_happens_at_once(
     make_tracker: MakeTracker, rows: Rows
 ) -> None:

@@ -8,9 +8,9 @@ that a lost write left behind is put right by the next step or audit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from innkeeper.objects import Claim, ClaimState, Inventory, PciKind, PlacedDevice, Pool, Usage
 from innkeeper.objects.base import VersionedObject
@@ -153,19 +153,23 @@ def _pool_key(one: Pool | PlacedDevice) -> tuple[str, str, int]:
 def device_rows(devices: Iterable[Device]) -> Iterator[PciDevice]:
     """Every device that may be handed out, as if nobody held it."""
     for device in devices:
-        yield PciDevice(
-            address=device.address,
-            vendor_id=device.vendor_id,
-            product_id=device.product_id,
-            dev_type=DEV_TYPES[device.kind],
-            dev_id=f"pci_{device.address.replace(':', '_').replace('.', '_')}",
-            label=f"label_{device.vendor_id}_{device.product_id}",
-            status="available",
-            instance_uuid=None,
-            numa_node=device.cell,
-            parent_addr=device.parent,
-            extra_info={},
-        )
+        yield _device_row(device, status="available", instance_uuid=None)
+
+
+def _device_row(device: Device, *, status: str, instance_uuid: str | None) -> PciDevice:
+    return PciDevice(
+        address=device.address,
+        vendor_id=device.vendor_id,
+        product_id=device.product_id,
+        dev_type=DEV_TYPES[device.kind],
+        dev_id=f"pci_{device.address.replace(':', '_').replace('.', '_')}",
+        label=f"label_{device.vendor_id}_{device.product_id}",
+        status=status,
+        instance_uuid=instance_uuid,
+        numa_node=device.cell,
+        parent_addr=device.parent,
+        extra_info={},
+    )
 
 
 def gone_rows(devices: Iterable[Device]) -> Iterator[PciDevice]:
@@ -179,18 +183,37 @@ def gone_rows(devices: Iterable[Device]) -> Iterator[PciDevice]:
         )
 
 
-def claim_rows(node: str, claims: Iterable[Claim]) -> Iterator[VersionedObject]:
-    """What these forms of claims mean for instances and devices."""
+def claim_rows(
+    node: str, claims: Iterable[Claim], offered: Mapping[str, Device]
+) -> Iterator[VersionedObject]:
+    """What these forms of claims mean for instances and devices; `offered` is by address."""
     for claim in claims:
         if claim.instance_uuid is not None:
             yield _instance_row(node, claim)
-        for device in claim.placement.devices:
-            yield _held_device_row(claim, device)
+        for placed in claim.placement.devices:
+            device = offered.get(placed.address)
+            if device is None and not claim.state.live:
+                yield from gone_rows([_as_device(placed)])
+            else:
+                yield _held_device_row(claim, device or _as_device(placed))
+
+
+def _as_device(placed: PlacedDevice) -> Device:
+    """A device that is held and that the host does not offer any more."""
+    return Device(
+        address=placed.address,
+        vendor_id=placed.vendor_id,
+        product_id=placed.product_id,
+        kind=PciKind.VF if placed.parent else PciKind.PCI,
+        parent=placed.parent,
+        cell=placed.cell,
+    )
 
 
 def _instance_row(node: str, claim: Claim) -> Instance:
+    """An ended claim's instance is gone from this host: its row is marked deleted."""
     here = claim.state.live
-    return Instance(
+    row = Instance(
         uuid=str(claim.instance_uuid),
         project_id=claim.holder.project,
         user_id=claim.holder.user,
@@ -204,26 +227,25 @@ def _instance_row(node: str, claim: Claim) -> Instance:
         vm_state=_VM_STATES[claim.state],
         task_state=None,
     )
+    if not here:
+        row.deleted = True
+    return row
 
 
 _VM_STATES = {
     ClaimState.PENDING: "building",
     ClaimState.CONFIRMED: "active",
-    ClaimState.ABORTED: "error",
+    ClaimState.ABORTED: "deleted",
     ClaimState.RELEASED: "deleted",
 }
 
 
-def _held_device_row(claim: Claim, device: PlacedDevice) -> PciDevice:
+def _held_device_row(claim: Claim, device: Device) -> PciDevice:
+    """The whole row: the device may be one that no row was made of yet."""
     status = {ClaimState.PENDING: "claimed", ClaimState.CONFIRMED: "allocated"}
-    return PciDevice(
-        address=device.address,
-        vendor_id=device.vendor_id,
-        product_id=device.product_id,
+    held_by = claim.instance_uuid if claim.state.live else None
+    return _device_row(
+        device,
         status=status.get(claim.state, "available"),
-        instance_uuid=_text(claim.instance_uuid) if claim.state.live else None,
+        instance_uuid=None if held_by is None else str(held_by),
     )
-
-
-def _text(value: UUID | None) -> str | None:
-    return None if value is None else str(value)

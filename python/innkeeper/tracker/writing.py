@@ -119,6 +119,8 @@ class Writer:
 
     def _land(self, step: Step, commit: Commit) -> None:
         self.generation = max(self.generation, commit.generation)
+        for finding in commit.findings:
+            log.warning("row of nova left as it was", finding=finding.message)
         self._register.publish(step.change_set.claims)
         step.landed()
 
