@@ -227,6 +227,28 @@ async def test_a_process_that_cannot_be_looked_at_is_not_taken_for_gone(
             assert await is_in(tracker, claim, ClaimState.CONFIRMED)
 
 
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+async def test_a_step_that_cannot_even_be_made_holds_nothing(
+    make_tracker: MakeTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No descriptor left, or a row that cannot be made: the room is free again."""
+    async with make_tracker() as tracker:
+        rows = tracker._parts.writer.rows
+        with monkeypatch.context() as patched:
+            patched.setattr(rows, "of_claims", lambda _: 1 / 0, raising=False)
+            with pytest.raises(ZeroDivisionError):
+                await tracker.place(wants(8, instance_uuid=uuid4()), pid=os.getpid())
+        assert tracker.usage().claims == 0
+        before = open_descriptors()
+        with pytest.raises(NoFit):
+            await tracker.place(wants(9), pid=os.getpid())
+        assert open_descriptors() == before
+        await tracker.place(wants(8), pid=os.getpid())
+
+
 async def test_a_device_table_that_could_not_be_written_is_written_later(
     make_tracker: MakeTracker, held: list[HeldStore], wrap: Any
 ) -> None:

@@ -176,7 +176,7 @@ class Claims:
         if tied is None:
             await self.end([claim], PROCESS_ENDED, by=None)
         else:
-            self._parts.processes.watch(claim.id, tied.fd)
+            self._parts.processes.watch(claim.id, tied.take())
 
     async def _find_live(self, claim_id: UUID) -> Claim:
         claim = self._parts.register.find(claim_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import orjson
 
@@ -32,6 +33,16 @@ def fingerprint(spec: ClaimSpec) -> str:
     """SHA-256 over the caller's words; the order of keys means nothing."""
     words = spec.model_dump(mode="json", exclude={"claim_id"})
     return hashlib.sha256(orjson.dumps(words, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def book(ledger: _core.Ledger, claim_id: UUID, request: Request) -> Placement:
+    """Hold what the request asks for, with answer and reasons as objects.
+
+    Raises:
+        NoFit, Undecided, ClaimConflict: nothing changed.
+    """
+    with object_reasons():
+        return placement_object(ledger.book(str(claim_id), request))
 
 
 def count_or_none(ledger: _core.Ledger, request: Request, limit: int = 10_000) -> int | None:

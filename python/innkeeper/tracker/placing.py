@@ -25,7 +25,7 @@ from innkeeper.objects import (
     Placement,
 )
 from innkeeper.tracker.claims import Claims, event_of, later, require_live
-from innkeeper.tracker.convert import fingerprint, object_reasons, placement_object
+from innkeeper.tracker.convert import book, fingerprint
 from innkeeper.tracker.lapses import Cause
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import TiedProcess
@@ -136,8 +136,7 @@ class Placing:
         return await self._parts.line.book(ask.id, ask.spec.request, wait_seconds=wait_seconds)
 
     def _book_now(self, ask: _Ask) -> Placement:
-        with object_reasons():
-            return placement_object(self._parts.ledger.book(str(ask.id), ask.spec.request))
+        return book(self._parts.ledger, ask.id, ask.spec.request)
 
     def _book_all(self, asks: Sequence[_Ask], standing: Sequence[Claim | None]) -> dict[int, Claim]:
         booked: dict[int, Claim] = {}
@@ -183,8 +182,8 @@ class Placing:
         )
 
     async def _write_tied(self, claim: Claim, tied: TiedProcess) -> None:
-        """Watched from the moment it is durable, by a descriptor that is there before."""
-        pidfd = tied.keep()
+        """Watched from the moment it is durable, by the descriptor that is there already."""
+        pidfd = tied.take()
         landed = partial(self._parts.processes.watch, claim.id, pidfd)
         await self._write_placed([claim], landed=landed, lost=partial(os.close, pidfd))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import anyio
 
-from innkeeper.errors import BadRequest, HostUnreadable, InnkeeperError
+from innkeeper.errors import BadRequest, HostUnreadable, InnkeeperError, InternalError
 from innkeeper.objects import Process
 from innkeeper.tracker.lapses import Cause, DueClaims
 
@@ -34,20 +34,24 @@ def read_process(pid: int) -> Process:
     return Process(pid=pid, start_ticks=int(fields[19]), boot_id=boot_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TiedProcess:
     """A running process held by its pidfd, so that its pid cannot come to mean another one."""
 
     process: Process
-    fd: int
+    _pidfd: int | None
 
-    def keep(self) -> int:
-        """A pidfd of one's own, which stays open after `close`."""
-        return os.dup(self.fd)
+    def take(self) -> int:
+        """The pidfd, which is the caller's to close from now on; it can be taken once."""
+        if self._pidfd is None:
+            raise InternalError(f"the pidfd of process {self.process.pid} was taken before")
+        pidfd, self._pidfd = self._pidfd, None
+        return pidfd
 
     def close(self) -> None:
-        """Let go of it."""
-        os.close(self.fd)
+        """Let go of it, if nobody took it."""
+        if self._pidfd is not None:
+            os.close(self.take())
 
 
 def tie(pid: int) -> TiedProcess:

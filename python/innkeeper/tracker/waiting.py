@@ -16,7 +16,7 @@ from innkeeper import _core
 from innkeeper.errors import Draining, InnkeeperError, NoFit, TooManyWaiting, Undecided
 from innkeeper.objects import Placement, Request
 from innkeeper.tracker.alarms import Alarms
-from innkeeper.tracker.convert import object_reasons, placement_object
+from innkeeper.tracker.convert import book
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +50,7 @@ class WaitingLine:
         """
         if not self._line or self._never_fits(request):
             try:
-                return self._book_now(claim_id, request)
+                return book(self._ledger, claim_id, request)
             except NoFit:
                 if self._never_fits(request):
                     raise
@@ -81,7 +81,7 @@ class WaitingLine:
         if waiter.error is not None:
             raise waiter.error
         if waiter.placement is None:
-            return self._book_now(waiter.claim_id, waiter.request)
+            return book(self._ledger, waiter.claim_id, waiter.request)
         return waiter.placement
 
     def _give_up(self, waiter: _Waiter) -> None:
@@ -106,7 +106,7 @@ class WaitingLine:
 
     def _serve_head(self, waiter: _Waiter) -> bool:
         try:
-            waiter.placement = self._book_now(waiter.claim_id, waiter.request)
+            waiter.placement = book(self._ledger, waiter.claim_id, waiter.request)
         except (NoFit, Undecided) as error:
             if not self._never_fits(waiter.request):
                 return False
@@ -129,7 +129,3 @@ class WaitingLine:
             waiter = self._line.popleft()
             waiter.error = Draining("the daemon is stopping; ask again when it is back")
             waiter.done.set()
-
-    def _book_now(self, claim_id: UUID, request: Request) -> Placement:
-        with object_reasons():
-            return placement_object(self._ledger.book(str(claim_id), request))

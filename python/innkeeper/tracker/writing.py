@@ -73,14 +73,21 @@ class Writer:
             OutcomeUnknown: bookings stay held; `run` finds out.
             StoreError: nothing was written and the ledger is as before.
         """
-        change_set = ChangeSet(
+        try:
+            change_set = self._change_set(claims, events)
+        except BaseException:
+            lost()
+            raise
+        await self.write_step(Step(change_set, landed, lost))
+
+    def _change_set(self, claims: Sequence[Claim], events: Sequence[Event]) -> ChangeSet:
+        return ChangeSet(
             id=uuid4(),
             node=self._node,
             claims=tuple(claims),
             events=tuple(events),
             records=self.rows.of_claims(claims),
         )
-        await self.write_step(Step(change_set, landed, lost))
 
     async def write_step(self, step: Step) -> None:
         """Return once the step is durable and visible; the caller's cancellation cannot tear it.
