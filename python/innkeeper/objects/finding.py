@@ -23,7 +23,7 @@ class Finding(VersionedObject):
     id: str
     """Derived from kind and subject, so that the same difference is the same finding."""
     kind: str
-    """Such as `oversubscribed`, `device_missing`, `claim_not_in_store`, `process_gone`."""
+    """Such as `oversubscribed`, `device_missing`, `booked_not_stored`, `database_set_aside`."""
     severity: Severity
     subject: str
     """The claim id, resource or device address it speaks of."""

@@ -44,7 +44,6 @@ SEVERITY = {
     "placement_differs": Severity.ERROR,
     "oversubscribed": Severity.ERROR,
     "device_missing": Severity.ERROR,
-    "device_shared": Severity.ERROR,
     "claim_unreadable": Severity.ERROR,
     "counter_missing": Severity.WARNING,
     "host_unreadable": Severity.ERROR,
@@ -58,7 +57,6 @@ SUGGESTED = {
     "placement_differs": "restart the daemon: it rebuilds the ledger from the store",
     "oversubscribed": "release claims, or lower what is reserved",
     "device_missing": "release the claim when its instance is gone, or bring the device back",
-    "device_shared": "release one of the claims",
     "claim_unreadable": "find its instance; claim again under another id, or stop it",
     "database_set_aside": "compare what runs with `innkeeper claims`, claim what is missing, then "
     "move that file away",
