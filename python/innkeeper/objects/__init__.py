@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from innkeeper.objects.change_set import ChangeSet
     from innkeeper.objects.claim import Claim, ClaimSpec, ClaimState, Holder, Process
     from innkeeper.objects.compute_node import ComputeNode, ComputeNodeList
+    from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
     from innkeeper.objects.cpu_model import VirtCPUFeature, VirtCPUModel, VirtCPUTopology
     from innkeeper.objects.event import Event, EventKind
     from innkeeper.objects.finding import AuditReport, Finding, Severity
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
         Disk,
         Host,
         Inventory,
+        InventoryCell,
         Pages,
         PciFunction,
         PciKind,
         Quantity,
+        Withheld,
     )
     from innkeeper.objects.hv_spec import HVSpec
     from innkeeper.objects.image_meta import ImageMeta, ImageMetaProps
@@ -45,11 +48,16 @@ if TYPE_CHECKING:
     from innkeeper.objects.pci_request import InstancePCIRequest, InstancePCIRequests
     from innkeeper.objects.request import (
         DeviceRequest,
+        DeviceUnit,
         Filtered,
         Misfit,
+        NumaPolicy,
         PlacedDevice,
         Placement,
+        PoolFiltered,
         Request,
+        UnitMember,
+        UnitPlace,
     )
     from innkeeper.objects.service import Service, ServiceList
     from innkeeper.objects.usage import Amounts, Pool, Usage
@@ -64,9 +72,13 @@ __all__ = [
     "ClaimState",
     "ComputeNode",
     "ComputeNodeList",
+    "Cordon",
+    "CordonCause",
+    "CordonKind",
     "Cpu",
     "Device",
     "DeviceRequest",
+    "DeviceUnit",
     "Disk",
     "Event",
     "EventKind",
@@ -86,6 +98,7 @@ __all__ = [
     "InstancePCIRequest",
     "InstancePCIRequests",
     "Inventory",
+    "InventoryCell",
     "Migration",
     "MigrationContext",
     "MigrationList",
@@ -96,6 +109,7 @@ __all__ = [
     "NUMATopologyLimits",
     "NetworkMetadata",
     "NovaObject",
+    "NumaPolicy",
     "Pages",
     "PciDevice",
     "PciDeviceList",
@@ -106,17 +120,21 @@ __all__ = [
     "PlacedDevice",
     "Placement",
     "Pool",
+    "PoolFiltered",
     "Process",
     "Quantity",
     "Request",
     "Service",
     "ServiceList",
     "Severity",
+    "UnitMember",
+    "UnitPlace",
     "Usage",
     "VersionedObject",
     "VirtCPUFeature",
     "VirtCPUModel",
     "VirtCPUTopology",
+    "Withheld",
 ]
 
 

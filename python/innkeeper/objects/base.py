@@ -16,7 +16,15 @@ from innkeeper.objects.history import (
     parse_version,
 )
 from innkeeper.objects.marks import Mark, Marked, clean, set_mark
-from innkeeper.objects.plain import child_target, classes_in, dump, envelope, revived_at, written
+from innkeeper.objects.plain import (
+    child_target,
+    classes_in,
+    dump,
+    envelope,
+    refuse_new_values,
+    revived_at,
+    written,
+)
 from innkeeper.objects.reader import NOTHING_KNOWN, Lookup, Manifest, Reader
 from innkeeper.objects.reading import incompatible, opened, parsed, refusal
 from innkeeper.objects.registry import class_of, register
@@ -127,6 +135,7 @@ class VersionedObject(Marked):
             for name, value in self.__dict__.items()
             if name in shape.fields
         }
+        refuse_new_values(self, data, shape, target)
         return envelope(type(self), format_version(min(target, own)), data)
 
     @classmethod

@@ -67,7 +67,7 @@ def describe_fields(kind: type[VersionedObject], version: str) -> list[FieldDesc
 def _described(kind: type[VersionedObject], name: str, version: str) -> FieldDescription:
     since = _since(kind, name)
     if not issubclass(kind, NovaObject):
-        return _described_plain(kind, name, since)
+        return _described_plain(kind, name, version, since)
     field = kind.LAYOUT.fields[name]
     default = None if field.default is NO_DEFAULT else repr(field.default)
     values = _values(kind, field, version)
@@ -75,19 +75,27 @@ def _described(kind: type[VersionedObject], name: str, version: str) -> FieldDes
     return FieldDescription(name, field.type_name, exactly, default, field.read_only, values, since)
 
 
-def _described_plain(kind: type[VersionedObject], name: str, since: str) -> FieldDescription:
+def _described_plain(
+    kind: type[VersionedObject], name: str, version: str, since: str
+) -> FieldDescription:
     schema = kind.model_json_schema()
     bare = _bare(schema["properties"][name], schema.get("$defs", {}))
     default = json.dumps(bare["default"]) if isinstance(bare, dict) and "default" in bare else None
+    refused = _refused(kind, name, version)
     values = tuple(bare.get("enum", ())) if isinstance(bare, dict) else ()
+    values = tuple(one for one in values if one not in refused)
     exactly = json.dumps(bare, sort_keys=True)
     return FieldDescription(name, _short(bare), exactly, default, False, values, since)
 
 
 def _values(kind: type[NovaObject], field: Declared, version: str) -> tuple[str, ...]:
-    refused = kind.SHAPES.at(parse_version(version)).refused.get(field.name, frozenset())
+    refused = _refused(kind, field.name, version)
     values = field.kind.values if field.kind is not None else ()
     return tuple(one for one in values if one not in refused)
+
+
+def _refused(kind: type[VersionedObject], name: str, version: str) -> frozenset[str]:
+    return kind.SHAPES.at(parse_version(version)).refused.get(name, frozenset())
 
 
 def _since(kind: type[VersionedObject], name: str) -> str:

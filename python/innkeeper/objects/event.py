@@ -9,6 +9,7 @@ from uuid import UUID
 
 from innkeeper.objects.base import Amount, VersionedObject
 from innkeeper.objects.claim import Holder
+from innkeeper.objects.history import NewValues
 
 
 class EventKind(StrEnum):
@@ -25,10 +26,15 @@ class EventKind(StrEnum):
     SET_ASIDE = "set_aside"
     FOUND = "found"
     CLEARED = "cleared"
+    CORDONED = "cordoned"
+    UNCORDONED = "uncordoned"
 
 
 class Event(VersionedObject):
     """One entry of history."""
+
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": NewValues("kind", "cordoned", "uncordoned")}
 
     sequence: Amount | None = None
     """Given by the store at commit, without a reader ever seeing a later one first."""

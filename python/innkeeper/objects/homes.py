@@ -18,6 +18,11 @@ HOMES: dict[str, tuple[str, ...]] = {
         "ComputeNode",
         "ComputeNodeList",
     ),
+    "innkeeper.objects.cordon": (
+        "Cordon",
+        "CordonCause",
+        "CordonKind",
+    ),
     "innkeeper.objects.cpu_model": (
         "VirtCPUFeature",
         "VirtCPUModel",
@@ -43,10 +48,12 @@ HOMES: dict[str, tuple[str, ...]] = {
         "Disk",
         "Host",
         "Inventory",
+        "InventoryCell",
         "Pages",
         "PciFunction",
         "PciKind",
         "Quantity",
+        "Withheld",
     ),
     "innkeeper.objects.hv_spec": ("HVSpec",),
     "innkeeper.objects.image_meta": (
@@ -88,11 +95,16 @@ HOMES: dict[str, tuple[str, ...]] = {
     ),
     "innkeeper.objects.request": (
         "DeviceRequest",
+        "DeviceUnit",
         "Filtered",
         "Misfit",
+        "NumaPolicy",
         "PlacedDevice",
         "Placement",
+        "PoolFiltered",
         "Request",
+        "UnitMember",
+        "UnitPlace",
     ),
     "innkeeper.objects.service": (
         "Service",

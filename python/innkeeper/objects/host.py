@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from innkeeper.objects.base import Amount, PciAddress, PciId, VersionedObject
+from innkeeper.objects.history import Added, NewValues
 
 
 class Cpu(VersionedObject):
@@ -49,15 +51,25 @@ class Cell(VersionedObject):
 
 
 class PciKind(StrEnum):
-    """A function's place in SR-IOV: a plain function, a PF or a VF."""
+    """A function's place in SR-IOV: a plain function, a PF, a VF, or a VF that carries a vDPA device."""
 
     PCI = "pci"
     PF = "pf"
     VF = "vf"
+    VDPA = "vdpa"
 
 
 class PciFunction(VersionedObject):
     """One PCI function of the host, whether or not it may be handed out."""
+
+    VERSION = "1.1"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": (
+            Added("mac", "vf_number", "slot", "switch"),
+            NewValues("kind", "vdpa"),
+        ),
+    }
 
     address: PciAddress
     vendor_id: PciId
@@ -78,6 +90,30 @@ class PciFunction(VersionedObject):
     used_by_host: str | None = None
     """Why the host itself needs this function, such as `default route via eth0`; null when it does
     not. Such a function is never claimable."""
+    mac: str | None = None
+    """Hardware address of a PF's first network device."""
+    vf_number: int | None = None
+    """Of a VF: its number among the VFs of its PF, from 0."""
+    slot: str | None = None
+    """The kernel's name of the physical slot (/sys/bus/pci/slots) that the card sits in."""
+    switch: PciAddress | None = None
+    """The upstream port of the nearest PCIe switch above it: functions behind one switch reach each
+    other without the root complex."""
+
+
+class Withheld(StrEnum):
+    """Why a device that is admitted is not handed out for now."""
+
+    CORDONED = "cordoned"
+    """By an operator, itself or its cell."""
+    DIRTY = "dirty"
+    """Its last holder is gone and it is not clean yet."""
+    MOVED = "moved"
+    """A claim holds this very hardware under the address that it had before."""
+    RETIRED = "retired"
+    """Held, and no longer admitted: it goes with its holder."""
+    IN_USE = "in_use"
+    """A program of the host, or a guest that holds it, has it open."""
 
 
 class Disk(VersionedObject):
@@ -118,7 +154,24 @@ class Quantity(VersionedObject):
 
 
 class Device(VersionedObject):
-    """A PCI function that the operator admitted and that the host does not use itself."""
+    """A PCI function that the operator admitted, and what requests are matched against."""
+
+    VERSION = "1.1"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": (
+            Added(
+                "tags",
+                "parent_netdev",
+                "iommu_group",
+                "switch",
+                "identity",
+                "provider",
+                "withheld",
+            ),
+            NewValues("kind", "vdpa"),
+        ),
+    }
 
     address: PciAddress
     vendor_id: PciId
@@ -126,10 +179,34 @@ class Device(VersionedObject):
     kind: PciKind = PciKind.PCI
     parent: PciAddress | None = None
     cell: int | None = None
+    tags: dict[str, str | None] = {}
+    """Of the device spec that admits it; booleans as `true` and `false`."""
+    parent_netdev: str | None = None
+    """The network device of a VF's PF."""
+    iommu_group: int | None = None
+    switch: PciAddress | None = None
+    identity: str | None = None
+    """What stays the same when the card is moved or renumbered: made of product and serial, for a VF
+    of those of its PF and its number; null when the hardware does not say."""
+    provider: UUID | None = None
+    """The resource provider in Placement that counts it."""
+    withheld: Withheld | None = None
+    """Why it is not handed out for now. Like a booking this bars its PF and VFs too."""
+
+
+class InventoryCell(VersionedObject):
+    """A cell of the host, as placements see it."""
+
+    id: Amount
+    socket: int | None = None
+    """The socket that most of its CPUs are on; null when it has none."""
 
 
 class Inventory(VersionedObject):
     """What may be handed out: the host after the operator's words were applied to it."""
+
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("cells", "cordoned")}
 
     vcpus: Quantity
     memory_mib: Quantity
@@ -139,3 +216,6 @@ class Inventory(VersionedObject):
     devices: tuple[Device, ...] = ()
     shared_cpus: str = ""
     """CPUs that instances float over, in the kernel's list format."""
+    cells: tuple[InventoryCell, ...] = ()
+    cordoned: str | None = None
+    """Why nothing new is placed on this host; null: it takes new claims."""

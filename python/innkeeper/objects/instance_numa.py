@@ -16,9 +16,9 @@ from innkeeper.objects.fields import (
 )
 from innkeeper.objects.history import Added, Children, NewValues, VersionNumber
 from innkeeper.objects.nova import NovaObject
+from innkeeper.objects.plain import no_backport
 from innkeeper.objects.reader import Reader
 from innkeeper.objects.wire import UNSET, unset
-from innkeeper.objects.writing import no_backport
 
 
 class InstanceNUMACell(NovaObject):

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import orjson
 
-from innkeeper.errors import BadPrimitive, IncompatibleObject
-from innkeeper.objects.history import Shape, VersionNumber, parse_version
+from innkeeper.errors import BadPrimitive, IncompatibleObject, NoBackport
+from innkeeper.objects.history import Shape, VersionNumber, format_version, parse_version
 from innkeeper.objects.marks import Marked
 from innkeeper.objects.reader import Manifest, Reader
 from innkeeper.objects.registry import class_of
@@ -134,3 +134,30 @@ def classes_in(annotation: Any) -> Iterator[type[VersionedObject]]:
         yield annotation  # type: ignore[misc]
     for inner in get_args(annotation):
         yield from classes_in(inner)
+
+
+def refuse_new_values(
+    source: VersionedObject, data: dict[str, Any], shape: Shape, target: VersionNumber
+) -> None:
+    """Keep readers of an older version from getting a value that they would refuse.
+
+    Raises:
+        NoBackport
+    """
+    for name, values in shape.refused.items():
+        if data.get(name) in values:
+            raise no_backport(source, name, data[name], target)
+
+
+def no_backport(
+    source: VersionedObject, field: str, value: str, target: VersionNumber
+) -> NoBackport:
+    """The error about a value that readers of an older version refuse or would misread."""
+    kind, version = type(source).__name__, format_version(target)
+    return NoBackport(
+        f"{kind}.{field} is {value!r}, which readers of {kind} {version} do not have",
+        name=kind,
+        version=version,
+        field=field,
+        value=value,
+    )

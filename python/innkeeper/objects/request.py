@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
@@ -10,36 +12,116 @@ from innkeeper.objects.base import (
     Amount,
     CounterName,
     CpuList,
+    Name,
     PciAddress,
     PciId,
     VersionedObject,
 )
+from innkeeper.objects.history import Added
+from innkeeper.objects.host import PciKind
 
 VCpus = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 Mebibytes = Annotated[int, Field(strict=True, ge=1, le=2**40)]
 Count = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 
 
-class DeviceRequest(VersionedObject):
-    """So many devices of one product, each for this instance alone."""
+DevicePattern = Annotated[dict[Name, str | None], Field(max_length=32)]
+"""Properties that a device's pool must have, as a spec of Nova's `InstancePCIRequest` names them:
+`vendor_id`, `product_id`, `dev_type`, `address`, `parent_ifname`, `remote_managed`, or any tag. Texts are
+compared without case; null means absent or null."""
 
-    vendor_id: PciId
-    product_id: PciId
+Alternatives = Annotated[tuple[DevicePattern, ...], Field(max_length=64)]
+
+
+class NumaPolicy(StrEnum):
+    """How near a device must be to the instance's cells; without cells every device is near."""
+
+    REQUIRED = "required"
+    """On one of the cells."""
+    LEGACY = "legacy"
+    """On one of the cells, or on a cell that the host does not tell."""
+    PREFERRED = "preferred"
+    """Anywhere, near ones first."""
+    SOCKET = "socket"
+    """On a cell of the same sockets."""
+
+
+class UnitPlace(StrEnum):
+    """What the functions of one unit share."""
+
+    SLOT = "slot"
+    """Domain, bus and device number: the functions of one card."""
+    SWITCH = "switch"
+    """The nearest PCIe switch above them."""
+    IOMMU_GROUP = "iommu_group"
+
+
+class UnitMember(VersionedObject):
+    """So many functions of one kind within each unit."""
+
+    alternatives: Alternatives
     count: Count = 1
+
+
+class DeviceUnit(VersionedObject):
+    """Several functions that are given out and come back as one."""
+
+    place: UnitPlace
+    members: Annotated[tuple[UnitMember, ...], Field(max_length=16)] = ()
+    """What one unit is made of; empty: every function of the place, one of which must match the
+    request."""
+
+
+class DeviceRequest(VersionedObject):
+    """So many devices of one kind, each for this instance alone.
+
+    The kind is said in one of three ways: `vendor_id` and `product_id`, `alias`, or `alternatives`.
+    """
+
+    VERSION = "1.1"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": Added("alias", "alternatives", "numa_policy", "unit", "providers", "requester"),
+    }
+
+    vendor_id: PciId | None = None
+    product_id: PciId | None = None
+    count: Count = 1
+    """Of devices; of units, when the alias stands for units."""
+    alias: Name | None = None
+    """The operator's name; resolved against `[[aliases]]` of the host that decides."""
+    alternatives: Alternatives = ()
+    """Any of these is good; the first that matches does not go first."""
+    numa_policy: NumaPolicy | None = None
+    """Null: the alias's own, or `legacy`."""
+    unit: DeviceUnit | None = None
+    providers: Annotated[tuple[UUID, ...], Field(max_length=65_536)] = ()
+    """The provider of each device, as Placement allocated them: none, or exactly `count`."""
+    requester: Name | None = None
+    """The id of the port that the device is for. A port's request ignores `providers`."""
 
 
 class Request(VersionedObject):
     """What an instance asks for; null is "nothing of it", zero is refused."""
+
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("cells")}
 
     vcpus: VCpus | None = None
     memory_mib: Mebibytes | None = None
     disk_mib: Mebibytes | None = None
     devices: Annotated[tuple[DeviceRequest, ...], Field(max_length=64)] = ()
     counters: Annotated[dict[CounterName, Count], Field(max_length=64)] = {}
+    cells: Annotated[tuple[Amount, ...], Field(max_length=1024)] | None = None
+    """Host cells that the instance is on already: NUMA policies of devices are judged against them.
+    Null: no policy applies."""
 
 
 class PlacedDevice(VersionedObject):
     """One device given to an instance."""
+
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("request", "identity")}
 
     address: PciAddress
     vendor_id: PciId
@@ -47,6 +129,10 @@ class PlacedDevice(VersionedObject):
     cell: int | None = None
     parent: PciAddress | None = None
     """The PF of a VF; it stays barred while this is held, even when the VF is no longer offered."""
+    request: Amount | None = None
+    """Position in `Request.devices` of what it was given for."""
+    identity: str | None = None
+    """See `Device.identity`: the hardware that is held, wherever it is found."""
 
 
 class Placement(VersionedObject):
@@ -69,14 +155,31 @@ class Filtered(VersionedObject):
     left: Amount
 
 
+class PoolFiltered(VersionedObject):
+    """What the filters of one device request did to one pool."""
+
+    vendor_id: PciId
+    product_id: PciId
+    kind: PciKind
+    cell: int | None
+    parent: PciAddress | None
+    total: Amount
+    filters: tuple[Filtered, ...] = ()
+    """Those that removed something, in order; the last one's `left` could be given."""
+
+
 class Misfit(VersionedObject):
     """One constraint that fails, with its numbers."""
 
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("request", "pools")}
+
     code: str
     """`insufficient_vcpus`, `insufficient_memory`, `insufficient_disk`, `insufficient_counter`,
-    `unknown_counter`, `insufficient_devices` or `unknown_device`."""
+    `unknown_counter`, `insufficient_devices`, `unknown_device` or `host_cordoned`."""
     resource: str
-    """`vcpus`, `memory_mib`, `disk_mib`, the counter's name, or `vendor:product`."""
+    """`vcpus`, `memory_mib`, `disk_mib`, the counter's name, `host`; of devices the alias,
+    `vendor:product`, or `port ID`."""
     message: str
     asked: Amount
     free: Amount
@@ -84,3 +187,8 @@ class Misfit(VersionedObject):
     capacity: Amount
     used: Amount
     filters: tuple[Filtered, ...] = ()
+    request: Amount | None = None
+    """Position of the device request that it speaks of."""
+    pools: tuple[PoolFiltered, ...] = ()
+    """Of devices: the pools that have what the request names, in the order in which they are given
+    out."""

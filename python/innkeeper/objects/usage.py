@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from innkeeper.objects.base import Amount, PciId, VersionedObject
+from uuid import UUID
+
+from innkeeper.objects.base import Amount, PciAddress, PciId, VersionedObject
+from innkeeper.objects.history import Added, NewValues
 from innkeeper.objects.host import PciKind
 
 
@@ -31,7 +34,16 @@ class Usage(VersionedObject):
 
 
 class Pool(VersionedObject):
-    """Devices alike in product, cell and kind."""
+    """Devices alike in product, cell, kind, parent and tags."""
+
+    VERSION = "1.1"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": (
+            Added("parent", "parent_netdev", "tags", "provider", "withheld"),
+            NewValues("kind", "vdpa"),
+        ),
+    }
 
     vendor_id: PciId
     product_id: PciId
@@ -40,3 +52,11 @@ class Pool(VersionedObject):
     total: Amount
     used: Amount
     free: Amount
+    """Those that could be given out now, one at a time."""
+    parent: PciAddress | None = None
+    """The PF of VFs; plain functions and PFs that are alike share a pool."""
+    parent_netdev: str | None = None
+    tags: dict[str, str | None] = {}
+    provider: UUID | None = None
+    withheld: Amount = 0
+    """Those that nobody holds and that are not handed out for now."""

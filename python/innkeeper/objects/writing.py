@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from innkeeper.errors import NoBackport
 from innkeeper.objects.history import Shape, VersionNumber, format_version, parse_version
-from innkeeper.objects.plain import child_target
+from innkeeper.objects.plain import child_target, refuse_new_values
 from innkeeper.objects.reader import Reader
 from innkeeper.objects.values import (
     OBJECT_CHANGES,
@@ -100,7 +99,7 @@ def write_at(source: NovaObject, target: VersionNumber, reader: Reader) -> Primi
         if target == own or name in shape.fields
     }
     if target < own:
-        _refuse_new_values(source, data, shape, target)
+        refuse_new_values(source, data, shape, target)
         source.substitute(data, target, reader)
     primitive = envelope_at(source, format_version(target), data)
     return with_changes(primitive, source.changed_fields())
@@ -122,23 +121,3 @@ def _child_written(child: NovaObject, target: VersionNumber | None, reader: Read
     if target is None:
         return write_own(child)
     return child.write_at(min(target, parse_version(child.object_version)), reader)
-
-
-def _refuse_new_values(
-    source: NovaObject, data: dict[str, Any], shape: Shape, target: VersionNumber
-) -> None:
-    for name, values in shape.refused.items():
-        if data.get(name) in values:
-            raise no_backport(source, name, data[name], target)
-
-
-def no_backport(source: NovaObject, field: str, value: str, target: VersionNumber) -> NoBackport:
-    """The error about a value that readers of an older version refuse or would misread."""
-    kind, version = type(source).__name__, format_version(target)
-    return NoBackport(
-        f"{kind}.{field} is {value!r}, which readers of {kind} {version} do not have",
-        name=kind,
-        version=version,
-        field=field,
-        value=value,
-    )
