@@ -20,6 +20,7 @@ __all__ = [
     "PlacedDevice",
     "Placement",
     "Pool",
+    "PoolFiltered",
     "Snapshot",
     "Usage",
     "__version__",
@@ -39,6 +40,10 @@ class _PlacedDevice(Protocol):
     def cell(self) -> int | None: ...
     @property
     def parent(self) -> str | None: ...
+    @property
+    def request(self) -> int | None: ...
+    @property
+    def identity(self) -> str | None: ...
 
 @type_check_only
 class _Placement(Protocol):
@@ -71,6 +76,8 @@ class PlacedDevice:
     cell: int | None
     parent: str | None
     """The PF of a VF; it stays barred while this is held, even when the VF is no longer offered."""
+    request: int | None
+    identity: str | None
 
 @final
 class Placement:
@@ -92,6 +99,18 @@ class Filtered:
     left: int
 
 @final
+class PoolFiltered:
+    """What the filters of one device request did to one pool."""
+
+    vendor_id: str
+    product_id: str
+    kind: str
+    cell: int | None
+    parent: str | None
+    total: int
+    filters: list[Filtered]
+
+@final
 class Misfit:
     """One constraint that fails, with its numbers."""
 
@@ -103,6 +122,8 @@ class Misfit:
     capacity: int
     used: int
     filters: list[Filtered]
+    request: int | None
+    pools: list[PoolFiltered]
 
 @final
 class Nearest:
@@ -111,8 +132,8 @@ class Nearest:
     vcpus: int | None
     memory_mib: int | None
     disk_mib: int | None
-    devices: list[tuple[str, str, int]]
-    """(vendor id, product id, count); entries of count 0 are left out."""
+    device_counts: list[int]
+    """For each device request, in their order."""
     counters: dict[str, int]
 
 @final
@@ -141,16 +162,23 @@ class Usage:
 
 @final
 class Pool:
-    """Devices alike in product, cell and kind."""
+    """Devices alike in product, cell, kind, parent, tags and provider."""
 
     vendor_id: str
     product_id: str
     kind: str
     cell: int | None
+    parent: str | None
+    parent_netdev: str | None
+    tags: dict[str, str | None]
+    provider: str | None
     total: int
     used: int
+    withheld: int
+    """Those that nobody holds and that are not handed out for now."""
     free: int
-    """Devices that could be booked now, one at a time: neither booked nor barred by their PF or VFs."""
+    """Devices that could be booked now, one at a time: neither booked, withheld, nor barred by their PF
+    or VFs."""
 
 @final
 class Difference:

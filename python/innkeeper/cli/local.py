@@ -82,7 +82,7 @@ class LocalHost:
         from innkeeper.tracker.convert import count_or_none, object_reasons, placement_object
 
         ledger = Ledger(take_inventory(self.host, self.config))
-        with object_reasons():
+        with object_reasons(request):
             placement = placement_object(ledger.fit(request))
         return FitAnswer(placement=placement, count=count_or_none(ledger, request))
 

@@ -11,7 +11,7 @@ import orjson
 
 from innkeeper import _core
 from innkeeper.errors import NoFit, Undecided
-from innkeeper.objects import ClaimSpec, DeviceRequest, Misfit, Placement, Pool, Request, Usage
+from innkeeper.objects import ClaimSpec, Misfit, Placement, Pool, Request, Usage
 
 
 def placement_object(placement: _core.Placement) -> Placement:
@@ -41,7 +41,7 @@ def book(ledger: _core.Ledger, claim_id: UUID, request: Request) -> Placement:
     Raises:
         NoFit, Undecided, ClaimConflict: nothing changed.
     """
-    with object_reasons():
+    with object_reasons(request):
         return placement_object(ledger.book(str(claim_id), request))
 
 
@@ -54,7 +54,7 @@ def count_or_none(ledger: _core.Ledger, request: Request, limit: int = 10_000) -
 
 
 @contextmanager
-def object_reasons() -> Iterator[None]:
+def object_reasons(request: Request) -> Iterator[None]:
     """Let a `NoFit` of the core pass on with its reasons and nearest request as objects."""
     try:
         yield
@@ -62,7 +62,7 @@ def object_reasons() -> Iterator[None]:
         raise NoFit(
             refusal.message,
             reasons=tuple(_misfit_object(reason) for reason in refusal.details["reasons"]),
-            nearest=_nearest_object(refusal.details.get("nearest")),
+            nearest=_nearest_object(request, refusal.details.get("nearest")),
         ) from None
 
 
@@ -70,12 +70,14 @@ def _misfit_object(misfit: _core.Misfit) -> Misfit:
     return Misfit.model_validate(misfit, from_attributes=True)
 
 
-def _nearest_object(nearest: _core.Nearest | None) -> Request | None:
+def _nearest_object(request: Request, nearest: _core.Nearest | None) -> Request | None:
+    """The words of the request with the numbers that fit."""
     if nearest is None:
         return None
     devices = tuple(
-        DeviceRequest(vendor_id=vendor, product_id=product, count=count)
-        for vendor, product, count in nearest.devices
+        devices.model_copy(update={"count": count})
+        for devices, count in zip(request.devices, nearest.device_counts, strict=True)
+        if count
     )
     return Request(
         vcpus=nearest.vcpus or None,
@@ -83,4 +85,5 @@ def _nearest_object(nearest: _core.Nearest | None) -> Request | None:
         disk_mib=nearest.disk_mib or None,
         devices=devices,
         counters={name: count for name, count in nearest.counters.items() if count},
+        cells=request.cells,
     )

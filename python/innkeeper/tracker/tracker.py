@@ -218,7 +218,7 @@ class Tracker:
             NoFit: every reason, and the nearest request that fits.
             Undecided: the search bound was reached.
         """
-        with object_reasons():
+        with object_reasons(request):
             return placement_object(self._parts.ledger.fit(request))
 
     def count(self, request: Request, limit: int = 10_000) -> int | None:

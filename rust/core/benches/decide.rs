@@ -32,14 +32,11 @@ fn devices(vfs: usize) -> Vec<Device> {
     let mut devices = Vec::new();
     for pf in 0..vfs.div_ceil(VFS_OF_EACH) {
         let (root, cell) = (address(pf, 0), i64::try_from(pf.checked_rem(32).unwrap()).ok());
-        let (product, kind) = (pf_product(), Kind::Pf);
-        devices.push(Device { address: root, product, kind, parent: None, cell });
+        devices.push(Device { cell, ..Device::new(root, pf_product(), Kind::Pf) });
         devices.extend((0..VFS_OF_EACH.min(vfs)).map(|vf| Device {
-            address: address(pf, vf.saturating_add(8)),
-            product: vf_product(),
-            kind: Kind::Vf,
             parent: Some(root),
             cell,
+            ..Device::new(address(pf, vf.saturating_add(8)), vf_product(), Kind::Vf)
         }));
     }
     devices

@@ -13,6 +13,8 @@ use crate::pci::{BadDevices, Catalogue, Device};
 pub struct Inventory {
     quantities: BTreeMap<Resource, Quantity>,
     shared_cpus: CpuList,
+    cells: BTreeMap<i64, Option<i64>>,
+    cordoned: Option<Arc<str>>,
     catalogue: Arc<Catalogue>,
 }
 
@@ -32,6 +34,8 @@ impl Inventory {
         Self {
             quantities: quantities.into(),
             shared_cpus: CpuList::default(),
+            cells: BTreeMap::new(),
+            cordoned: None,
             catalogue: Arc::default(),
         }
     }
@@ -49,6 +53,18 @@ impl Inventory {
         Self { shared_cpus, ..self }
     }
 
+    /// The same inventory with other cells: the socket of each, when the host says.
+    #[must_use]
+    pub fn with_cells(self, cells: BTreeMap<i64, Option<i64>>) -> Self {
+        Self { cells, ..self }
+    }
+
+    /// The same inventory of a host that takes no new claims, for this reason.
+    #[must_use]
+    pub fn cordoned(self, reason: &str) -> Self {
+        Self { cordoned: Some(reason.into()), ..self }
+    }
+
     /// The same inventory with other devices; their order means nothing.
     ///
     /// Fails when an address is listed twice, or when the parent of a VF has a parent itself.
@@ -56,6 +72,16 @@ impl Inventory {
         let refused = |error: BadDevices| BadInventory(error.to_string());
         let catalogue = Catalogue::new(devices).map_err(refused)?;
         Ok(Self { catalogue: Arc::new(catalogue), ..self })
+    }
+
+    /// The same inventory with nothing withheld or cordoned; none when it is so already.
+    pub(crate) fn unhindered(&self) -> Option<Self> {
+        if self.cordoned.is_none() && !self.catalogue.has_withheld() {
+            return None;
+        }
+        let devices = self.catalogue.entries().iter().map(|entry| entry.device.clone());
+        let open = devices.map(|device| Device { withheld: None, ..device });
+        Self { cordoned: None, ..self.clone() }.with_devices(open.collect()).ok()
     }
 
     pub(crate) fn quantity(&self, resource: &Resource) -> Option<&Quantity> {
@@ -68,6 +94,16 @@ impl Inventory {
 
     pub(crate) fn shared_cpus(&self) -> &CpuList {
         &self.shared_cpus
+    }
+
+    /// The socket of each cell, when the host says.
+    pub(crate) fn cells(&self) -> &BTreeMap<i64, Option<i64>> {
+        &self.cells
+    }
+
+    /// Why nothing new is placed here.
+    pub(crate) fn cordon(&self) -> Option<&str> {
+        self.cordoned.as_deref()
     }
 
     pub(crate) fn catalogue(&self) -> &Arc<Catalogue> {

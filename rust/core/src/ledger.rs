@@ -120,10 +120,15 @@ impl Ledger {
         answer
     }
 
-    /// Whether it would fit if nothing were booked.
+    /// Whether it would fit if nothing were booked, withheld or cordoned.
     pub fn could_fit(&mut self, request: &Request) -> Result<bool, Undecided> {
         let mut steps = Steps::default();
-        let room = Room { inventory: &self.inventory, book: &self.vacant };
+        let unhindered = self.inventory.unhindered();
+        let vacant = unhindered.as_ref().map(Book::vacant);
+        let room = Room {
+            inventory: unhindered.as_ref().unwrap_or(&self.inventory),
+            book: vacant.as_ref().unwrap_or(&self.vacant),
+        };
         let answer = fit::fit(room, request, &mut steps);
         self.steps = steps.taken();
         match answer {
@@ -257,7 +262,7 @@ mod tests {
         ledger.observe(plain_host());
         assert_eq!(ledger.placement(&id("a")).unwrap().devices.len(), 1);
         ledger.observe(host_of_pfs(&[2]));
-        assert_eq!(booked(&mut ledger, "b", &pfs_and_vfs(0, 1)), ["0000:00:01.1"]);
+        assert_eq!(booked(&mut ledger, "b", &pfs_and_vfs(0, 1)), ["0000:00:01.0"]);
         ledger.book(id("c"), &pfs_and_vfs(0, 1)).unwrap_err();
     }
 

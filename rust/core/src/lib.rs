@@ -27,12 +27,14 @@ mod usage;
 pub use amounts::{Amounts, MAX_AMOUNT, Quantity, Ratio, Resource};
 pub use audit::{Difference, Snapshot, TotalsBroken};
 pub use cpuset::{CpuList, CpuListError};
-pub use fit::MAX_STEPS;
+pub use fit::{MAX_STEPS, MAX_WANTS};
 pub use ids::{ClaimId, CounterName};
 pub use inventory::{BadInventory, Inventory};
 pub use ledger::{BookError, ClaimConflict, Ledger};
-pub use misfit::{Filtered, Misfit, MisfitCode, Nearest, NoFit, Refusal, Undecided};
-pub use pci::{Device, Kind, PciAddress, PciError, Pool, Product};
+pub use misfit::{Filtered, Misfit, MisfitCode, Nearest, NoFit, PoolFiltered, Refusal, Undecided};
+pub use pci::{
+    Device, Kind, Matcher, Pattern, PciAddress, PciError, Pool, Product, Tags, Withheld,
+};
 pub use placement::{PlacedDevice, Placement};
-pub use request::Request;
+pub use request::{DeviceRequest, NumaPolicy, Request, Unit, UnitPlace};
 pub use usage::{Account, Usage};

@@ -1,9 +1,7 @@
 //! Why not, as values with numbers.
 
-use std::collections::BTreeMap;
-
 use crate::amounts::Amounts;
-use crate::pci::Product;
+use crate::pci::{Kind, PciAddress, Product};
 
 /// The kind of a misfit; its code is stable and for machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,8 +18,10 @@ pub enum MisfitCode {
     UnknownCounter,
     /// Too few devices of a product are free together with the rest of the request.
     InsufficientDevices,
-    /// The host offers no device of this product at all.
+    /// The host offers no such device at all.
     UnknownDevice,
+    /// An operator keeps new claims off this host.
+    HostCordoned,
 }
 
 /// One constraint that fails, with its numbers.
@@ -29,7 +29,7 @@ pub enum MisfitCode {
 pub struct Misfit {
     /// What kind of constraint.
     pub code: MisfitCode,
-    /// `vcpus`, `memory_mib`, `disk_mib`, the counter's name, or `vendor:product`.
+    /// `vcpus`, `memory_mib`, `disk_mib`, the counter's name, `host`, or the device request's name.
     pub resource: String,
     /// The reason in words, with the numbers.
     pub message: String,
@@ -42,6 +42,27 @@ pub struct Misfit {
     /// What is booked.
     pub used: u64,
     /// For devices, what each filter did to the candidates, in order.
+    pub filters: Vec<Filtered>,
+    /// Position of the device request that it speaks of.
+    pub request: Option<u64>,
+    /// For devices, the pools that have what is asked for, in the order in which they are given out.
+    pub pools: Vec<PoolFiltered>,
+}
+
+/// What the filters of one device request did to one pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolFiltered {
+    /// What its devices are.
+    pub product: Product,
+    /// Plain, PF, VF or vDPA.
+    pub kind: Kind,
+    /// The host cell, when the host says.
+    pub cell: Option<i64>,
+    /// The PF of VFs.
+    pub parent: Option<PciAddress>,
+    /// All of its devices.
+    pub total: u64,
+    /// The filters that removed something, in order.
     pub filters: Vec<Filtered>,
 }
 
@@ -61,8 +82,8 @@ pub struct Filtered {
 pub struct Nearest {
     /// Of each resource.
     pub amounts: Amounts,
-    /// Of each product.
-    pub devices: BTreeMap<Product, u64>,
+    /// For each device request, in their order.
+    pub devices: Vec<u64>,
 }
 
 /// Every reason why a request does not fit, and what would.
@@ -77,7 +98,7 @@ pub struct NoFit {
 
 /// The search reached its bound before it knew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not decided within {limit} search steps: which PFs are given whole and which as VFs")]
+#[error("not decided within {limit} search steps: which devices go to which part of the request")]
 pub struct Undecided {
     /// Steps that were spent.
     pub steps: u64,
@@ -98,7 +119,7 @@ pub enum Refusal {
 
 impl MisfitCode {
     /// Every kind, in the order in which reasons are told.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InsufficientVcpus,
         Self::InsufficientMemory,
         Self::InsufficientDisk,
@@ -106,6 +127,7 @@ impl MisfitCode {
         Self::UnknownCounter,
         Self::InsufficientDevices,
         Self::UnknownDevice,
+        Self::HostCordoned,
     ];
 
     /// The stable text of the code.
@@ -118,6 +140,7 @@ impl MisfitCode {
             Self::UnknownCounter => "unknown_counter",
             Self::InsufficientDevices => "insufficient_devices",
             Self::UnknownDevice => "unknown_device",
+            Self::HostCordoned => "host_cordoned",
         }
     }
 }

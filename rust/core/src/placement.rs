@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::amounts::{Amounts, Resource};
 use crate::cpuset::CpuList;
@@ -19,7 +20,7 @@ pub struct Placement {
 }
 
 /// A device as it was when it was given out; its booking outlives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedDevice {
     /// Vendor and product.
     pub product: Product,
@@ -27,6 +28,10 @@ pub struct PlacedDevice {
     pub cell: Option<i64>,
     /// The PF of a VF: barred while this is held, even when the VF is gone from the inventory.
     pub parent: Option<PciAddress>,
+    /// Position of the device request that it was given for.
+    pub request: Option<u64>,
+    /// What stays the same when the card is renumbered.
+    pub identity: Option<Arc<str>>,
 }
 
 impl Placement {

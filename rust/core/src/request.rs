@@ -1,29 +1,100 @@
 //! What an instance asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::amounts::{Amounts, Resource};
-use crate::pci::Product;
+use crate::pci::{Matcher, PciError, Product};
 
-/// Amounts and devices that are wanted together; asking twice for the same thing adds up.
+/// Amounts and devices that are wanted together; asking twice for an amount adds up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     amounts: Amounts,
-    devices: BTreeMap<Product, u64>,
+    devices: Vec<DeviceRequest>,
+    cells: BTreeSet<i64>,
+}
+
+/// So many devices of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRequest {
+    /// The alias, the product or the port, for words.
+    pub name: Arc<str>,
+    /// How many devices, or units.
+    pub count: u64,
+    /// Which devices.
+    pub matcher: Matcher,
+    /// How near they must be to the cells of the request.
+    pub policy: NumaPolicy,
+    /// How many of them each provider gives; empty: any gives any.
+    pub providers: BTreeMap<Arc<str>, u64>,
+    /// Each is several functions, given and taken back as one.
+    pub unit: Option<Unit>,
+}
+
+/// How near a device must be to the instance's cells; without cells every device is near (Nova since
+/// Stein; `socket` since 2023.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NumaPolicy {
+    /// On one of the cells.
+    Required,
+    /// On one of the cells, or on a cell that the host does not tell.
+    #[default]
+    Legacy,
+    /// Anywhere, near ones first.
+    Preferred,
+    /// On a cell of the same sockets.
+    Socket,
+}
+
+/// Functions that are given and taken back as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// What they share.
+    pub place: UnitPlace,
+    /// What one unit is made of; empty: every function of the place, one of which matches the request.
+    /// VFs whose PF is among them go with it.
+    pub members: Vec<(Matcher, u64)>,
+}
+
+/// What the functions of a unit share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnitPlace {
+    /// Domain, bus and device number.
+    Slot,
+    /// The nearest `PCIe` switch above them.
+    Switch,
+    /// The kernel's IOMMU group.
+    IommuGroup,
 }
 
 impl Request {
     /// The same request with so much more of a resource.
     #[must_use]
     pub fn with_amount(mut self, resource: Resource, amount: u64) -> Self {
-        add(&mut self.amounts, resource, amount);
+        if amount > 0 {
+            let sum = self.amounts.entry(resource).or_default();
+            *sum = sum.saturating_add(amount);
+        }
         self
     }
 
-    /// The same request with so many more devices of a product.
+    /// The same request with so many devices of a product more, whatever their kind.
     #[must_use]
-    pub fn with_devices(mut self, product: Product, count: u64) -> Self {
-        add(&mut self.devices, product, count);
+    pub fn with_devices(self, product: Product, count: u64) -> Self {
+        self.with_device_request(DeviceRequest::of_product(product, count))
+    }
+
+    /// The same request with one more part; its position is how many there were before.
+    #[must_use]
+    pub fn with_device_request(mut self, devices: DeviceRequest) -> Self {
+        self.devices.push(devices);
+        self
+    }
+
+    /// The same request of an instance that is on these host cells.
+    #[must_use]
+    pub fn on_cells(mut self, cells: impl IntoIterator<Item = i64>) -> Self {
+        self.cells.extend(cells);
         self
     }
 
@@ -32,9 +103,14 @@ impl Request {
         &self.amounts
     }
 
-    /// How many devices are asked of each product, zero left out.
-    pub fn devices(&self) -> &BTreeMap<Product, u64> {
+    /// The parts that ask for devices.
+    pub fn devices(&self) -> &[DeviceRequest] {
         &self.devices
+    }
+
+    /// The host cells that devices are near to; empty: no policy applies.
+    pub fn cells(&self) -> &BTreeSet<i64> {
+        &self.cells
     }
 
     pub(crate) fn asks_for_vcpus(&self) -> bool {
@@ -42,9 +118,46 @@ impl Request {
     }
 }
 
-fn add<K: Ord>(sums: &mut BTreeMap<K, u64>, key: K, amount: u64) {
-    if amount > 0 {
-        let sum = sums.entry(key).or_default();
-        *sum = sum.saturating_add(amount);
+impl DeviceRequest {
+    /// So many devices that a matcher admits.
+    pub fn new(name: &str, matcher: Matcher, count: u64) -> Self {
+        Self {
+            name: name.into(),
+            count,
+            matcher,
+            policy: NumaPolicy::default(),
+            providers: BTreeMap::new(),
+            unit: None,
+        }
+    }
+
+    /// So many devices of a product, whatever their kind.
+    pub fn of_product(product: Product, count: u64) -> Self {
+        Self::new(&product.to_string(), Matcher::of_product(product), count)
+    }
+}
+
+impl NumaPolicy {
+    /// The policy that a text names: `required`, `legacy`, `preferred` or `socket`.
+    pub fn parse(text: &str) -> Result<Self, PciError> {
+        match text {
+            "required" => Ok(Self::Required),
+            "legacy" => Ok(Self::Legacy),
+            "preferred" => Ok(Self::Preferred),
+            "socket" => Ok(Self::Socket),
+            other => Err(PciError::new(other, "`required`, `legacy`, `preferred` or `socket`")),
+        }
+    }
+}
+
+impl UnitPlace {
+    /// The place that a text names: `slot`, `switch` or `iommu_group`.
+    pub fn parse(text: &str) -> Result<Self, PciError> {
+        match text {
+            "slot" => Ok(Self::Slot),
+            "switch" => Ok(Self::Switch),
+            "iommu_group" => Ok(Self::IommuGroup),
+            other => Err(PciError::new(other, "`slot`, `switch` or `iommu_group`")),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Hosts and requests for tests.
 
+use std::sync::Arc;
+
 use crate::amounts::{Quantity, Resource};
 use crate::ids::ClaimId;
 use crate::inventory::Inventory;
@@ -35,25 +37,24 @@ pub(crate) fn plain_host() -> Inventory {
 }
 
 pub(crate) fn plain(address: &str, product: Product) -> Device {
-    Device { address: at(address), product, kind: Kind::Pci, parent: None, cell: None }
+    Device::new(at(address), product, Kind::Pci)
+}
+
+/// The same device with tags.
+pub(crate) fn tagged(device: Device, tags: &[(&str, Option<&str>)]) -> Device {
+    let tags = tags.iter().map(|(name, value)| ((*name).into(), value.map(Into::into)));
+    Device { tags: Arc::new(tags.collect()), ..device }
 }
 
 /// A PF at `domain:00:00.0` and its VFs from `domain:00:01.0` on.
 pub(crate) fn pf_with_vfs(domain: usize, vfs: usize) -> Vec<Device> {
     let address = at(&format!("{domain:04x}:00:00.0"));
     let (product, cell) = (pf_product(), Some(0));
-    let pf = Device { address, product, kind: Kind::Pf, parent: None, cell };
-    let vfs = (8..8 + vfs).map(|number| Device {
-        address: at(&format!(
-            "{domain:04x}:{:02x}:{:02x}.{}",
-            number / 256,
-            number / 8 % 32,
-            number % 8
-        )),
-        product: vf_product(),
-        kind: Kind::Vf,
-        parent: Some(address),
-        cell,
+    let pf = Device { cell, ..Device::new(address, product, Kind::Pf) };
+    let vfs = (8..8 + vfs).map(|number| {
+        let (bus, slot, function) = (number / 256, number / 8 % 32, number % 8);
+        let own = at(&format!("{domain:04x}:{bus:02x}:{slot:02x}.{function}"));
+        Device { parent: Some(address), cell, ..Device::new(own, vf_product(), Kind::Vf) }
     });
     std::iter::once(pf).chain(vfs).collect()
 }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use inner::{MAX_AMOUNT, Product, Resource};
+use inner::{MAX_AMOUNT, Resource};
 use innkeeper_core as inner;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::device_requests::device_request;
+use crate::devices::{address, devices, optional_address, optional_text, product};
 use crate::errors::bad_request;
 use crate::values::{
-    Amounts, Difference, Filtered, Misfit, Nearest, PlacedDevice, Placement, Pool, Usage,
+    Amounts, Difference, Filtered, Misfit, Nearest, PlacedDevice, Placement, Pool, PoolFiltered,
+    Usage,
 };
 
 /// Every code that a misfit can carry, sorted.
@@ -38,12 +41,25 @@ pub(crate) fn inventory(object: &Bound<'_, PyAny>) -> PyResult<inner::Inventory>
         let name: String = name.extract()?;
         inventory = inventory.with_counter(name.as_str().into(), quantity(&counter, &name)?);
     }
-    let devices: PyResult<Vec<_>> =
-        object.getattr(intern!(py, "devices"))?.try_iter()?.map(|item| device(&item?)).collect();
+    if let Some(reason) = optional_text(&object.getattr(intern!(py, "cordoned"))?)? {
+        inventory = inventory.cordoned(reason);
+    }
     inventory
         .with_shared_cpus(cpus(&object.getattr(intern!(py, "shared_cpus"))?)?)
-        .with_devices(devices?)
+        .with_cells(cells(&object.getattr(intern!(py, "cells"))?)?)
+        .with_devices(devices(&object.getattr(intern!(py, "devices"))?)?)
         .map_err(bad_request)
+}
+
+/// The socket of each cell.
+fn cells(objects: &Bound<'_, PyAny>) -> PyResult<BTreeMap<i64, Option<i64>>> {
+    let py = objects.py();
+    let cell = |cell: PyResult<Bound<'_, PyAny>>| {
+        let cell = cell?;
+        let id = cell.getattr(intern!(py, "id"))?.extract()?;
+        Ok((id, cell.getattr(intern!(py, "socket"))?.extract()?))
+    };
+    objects.try_iter()?.map(cell).collect()
 }
 
 fn quantity(object: &Bound<'_, PyAny>, name: &str) -> PyResult<inner::Quantity> {
@@ -70,18 +86,6 @@ fn ratio(number: f64, name: &str) -> PyResult<inner::Ratio> {
     })
 }
 
-fn device(object: &Bound<'_, PyAny>) -> PyResult<inner::Device> {
-    let py = object.py();
-    Ok(inner::Device {
-        address: address(&object.getattr(intern!(py, "address"))?)?,
-        product: product(object)?,
-        kind: inner::Kind::parse(text(&object.getattr(intern!(py, "kind"))?)?)
-            .map_err(bad_request)?,
-        parent: optional_address(&object.getattr(intern!(py, "parent"))?)?,
-        cell: object.getattr(intern!(py, "cell"))?.extract()?,
-    })
-}
-
 pub(crate) fn request(object: &Bound<'_, PyAny>) -> PyResult<inner::Request> {
     let py = object.py();
     let mut request = inner::Request::default();
@@ -100,11 +104,26 @@ pub(crate) fn request(object: &Bound<'_, PyAny>) -> PyResult<inner::Request> {
         request = request.with_amount(Resource::Counter(name.into()), amount(&asked, name, 1)?);
     }
     for item in object.getattr(intern!(py, "devices"))?.try_iter()? {
-        let item = item?;
-        let count = amount(&item.getattr(intern!(py, "count"))?, "count of devices", 1)?;
-        request = request.with_devices(product(&item)?, count);
+        request = request.with_device_request(device_request(&item?)?);
     }
+    let cells: Option<Vec<i64>> = object.getattr(intern!(py, "cells"))?.extract()?;
+    let request = request.on_cells(cells.into_iter().flatten());
+    require_few_parts(&request)?;
     Ok(request)
+}
+
+/// A part that names providers counts once for each.
+fn require_few_parts(request: &inner::Request) -> PyResult<()> {
+    let parts = request.devices().iter().map(|devices| devices.providers.len().max(1));
+    let count: usize = parts.sum();
+    if count > inner::MAX_WANTS {
+        return Err(bad_request(format!(
+            "the request has {count} parts that ask for devices, each provider counted for itself; \
+             at most {} are solved together",
+            inner::MAX_WANTS
+        )));
+    }
+    Ok(())
 }
 
 /// Stored bookings, in their order.
@@ -148,6 +167,8 @@ fn placed_device(object: &Bound<'_, PyAny>) -> PyResult<(inner::PciAddress, inne
         product: product(object)?,
         cell: object.getattr(intern!(py, "cell"))?.extract()?,
         parent: optional_address(&object.getattr(intern!(py, "parent"))?)?,
+        request: object.getattr(intern!(py, "request"))?.extract()?,
+        identity: optional_text(&object.getattr(intern!(py, "identity"))?)?.map(Into::into),
     };
     Ok((address(&object.getattr(intern!(py, "address"))?)?, placed))
 }
@@ -163,26 +184,11 @@ pub(crate) fn amount(object: &Bound<'_, PyAny>, name: &str, least: u64) -> PyRes
     })
 }
 
-fn product(object: &Bound<'_, PyAny>) -> PyResult<Product> {
-    let py = object.py();
-    let vendor = object.getattr(intern!(py, "vendor_id"))?;
-    let product = object.getattr(intern!(py, "product_id"))?;
-    Product::parse(text(&vendor)?, text(&product)?).map_err(bad_request)
-}
-
-fn address(object: &Bound<'_, PyAny>) -> PyResult<inner::PciAddress> {
-    text(object)?.parse().map_err(|error: inner::PciError| bad_request(error))
-}
-
-fn optional_address(object: &Bound<'_, PyAny>) -> PyResult<Option<inner::PciAddress>> {
-    if object.is_none() { Ok(None) } else { address(object).map(Some) }
-}
-
 fn cpus(object: &Bound<'_, PyAny>) -> PyResult<inner::CpuList> {
     text(object)?.parse().map_err(|error: inner::CpuListError| bad_request(error))
 }
 
-fn text<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     object.cast::<PyString>()?.to_str()
 }
 
@@ -194,6 +200,8 @@ impl From<&inner::Placement> for Placement {
             product_id: device.product.product_id(),
             cell: device.cell,
             parent: device.parent.map(|parent| parent.to_string()),
+            request: device.request,
+            identity: device.identity.as_ref().map(ToString::to_string),
         });
         Self {
             vcpus: placement.amount(&Resource::Vcpus),
@@ -217,6 +225,22 @@ impl From<&inner::Misfit> for Misfit {
             capacity: misfit.capacity,
             used: misfit.used,
             filters: misfit.filters.iter().map(Filtered::from).collect(),
+            request: misfit.request,
+            pools: misfit.pools.iter().map(PoolFiltered::from).collect(),
+        }
+    }
+}
+
+impl From<&inner::PoolFiltered> for PoolFiltered {
+    fn from(pool: &inner::PoolFiltered) -> Self {
+        Self {
+            vendor_id: pool.product.vendor_id(),
+            product_id: pool.product.product_id(),
+            kind: pool.kind.as_str().to_owned(),
+            cell: pool.cell,
+            parent: pool.parent.map(|parent| parent.to_string()),
+            total: pool.total,
+            filters: pool.filters.iter().map(Filtered::from).collect(),
         }
     }
 }
@@ -230,12 +254,11 @@ impl From<&inner::Filtered> for Filtered {
 impl From<&inner::Nearest> for Nearest {
     fn from(nearest: &inner::Nearest) -> Self {
         let amount = |resource: Resource| nearest.amounts.get(&resource).copied();
-        let devices = nearest.devices.iter().filter(|(_, count)| **count > 0);
         Self {
             vcpus: amount(Resource::Vcpus),
             memory_mib: amount(Resource::MemoryMib),
             disk_mib: amount(Resource::DiskMib),
-            devices: devices.map(|(it, count)| (it.vendor_id(), it.product_id(), *count)).collect(),
+            device_counts: nearest.devices.clone(),
             counters: counters(&nearest.amounts),
         }
     }
@@ -271,8 +294,13 @@ impl From<inner::Pool> for Pool {
             product_id: pool.product.product_id(),
             kind: pool.kind.as_str().to_owned(),
             cell: pool.cell,
+            parent: pool.parent.map(|parent| parent.to_string()),
+            parent_netdev: pool.parent_netdev.as_deref().map(ToOwned::to_owned),
+            tags: tags(&pool.tags),
+            provider: pool.provider.as_deref().map(ToOwned::to_owned),
             total: pool.total,
             used: pool.used,
+            withheld: pool.withheld,
             free: pool.free,
         }
     }
@@ -289,6 +317,11 @@ impl From<inner::Difference> for Difference {
             observed: difference.observed,
         }
     }
+}
+
+fn tags(tags: &inner::Tags) -> BTreeMap<String, Option<String>> {
+    let owned = |value: &std::sync::Arc<str>| value.as_ref().to_owned();
+    tags.iter().map(|(name, value)| (owned(name), value.as_ref().map(owned))).collect()
 }
 
 fn counters<T: Copy, U: From<T>>(amounts: &BTreeMap<Resource, T>) -> BTreeMap<String, U> {

@@ -1,6 +1,8 @@
 //! `innkeeper._core`: the core as Python sees it. Nothing is decided here.
 
 mod convert;
+mod device_requests;
+mod devices;
 mod errors;
 mod ledger;
 mod values;
@@ -16,7 +18,8 @@ mod _core {
     use crate::ledger::{Ledger, Snapshot};
     #[pymodule_export]
     use crate::values::{
-        Amounts, Difference, Filtered, Misfit, Nearest, PlacedDevice, Placement, Pool, Usage,
+        Amounts, Difference, Filtered, Misfit, Nearest, PlacedDevice, Placement, Pool,
+        PoolFiltered, Usage,
     };
 
     #[pymodule_export]

@@ -30,6 +30,8 @@ value! {
         product_id: String,
         cell: Option<i64>,
         parent: Option<String>,
+        request: Option<u64>,
+        identity: Option<String>,
     }
 }
 
@@ -51,6 +53,19 @@ value! {
 }
 
 value! {
+    /// What the filters of one device request did to one pool.
+    PoolFiltered {
+        vendor_id: String,
+        product_id: String,
+        kind: String,
+        cell: Option<i64>,
+        parent: Option<String>,
+        total: u64,
+        filters: Vec<Filtered>,
+    }
+}
+
+value! {
     /// One constraint that fails, with its numbers.
     Misfit {
         code: String,
@@ -61,6 +76,8 @@ value! {
         capacity: u64,
         used: u64,
         filters: Vec<Filtered>,
+        request: Option<u64>,
+        pools: Vec<PoolFiltered>,
     }
 }
 
@@ -70,7 +87,7 @@ value! {
         vcpus: Option<u64>,
         memory_mib: Option<u64>,
         disk_mib: Option<u64>,
-        devices: Vec<(String, String, u64)>,
+        device_counts: Vec<u64>,
         counters: BTreeMap<String, u64>,
     }
 }
@@ -94,14 +111,19 @@ value! {
 }
 
 value! {
-    /// Devices alike in product, cell and kind.
+    /// Devices alike in product, cell, kind, parent, tags and provider.
     Pool {
         vendor_id: String,
         product_id: String,
         kind: String,
         cell: Option<i64>,
+        parent: Option<String>,
+        parent_netdev: Option<String>,
+        tags: BTreeMap<String, Option<String>>,
+        provider: Option<String>,
         total: u64,
         used: u64,
+        withheld: u64,
         free: u64,
     }
 }

@@ -57,7 +57,7 @@ fn insufficient(
     );
     let code = code_of(resource);
     let resource = resource.name().to_owned();
-    let filters = Vec::new();
+    let (filters, pools) = (Vec::new(), Vec::new());
     (asked > free).then_some(Misfit {
         code,
         resource,
@@ -67,6 +67,8 @@ fn insufficient(
         capacity,
         used,
         filters,
+        request: None,
+        pools,
     })
 }
 
@@ -82,6 +84,8 @@ fn unknown(room: Room<'_>, resource: &Resource, asked: u64) -> Misfit {
         capacity: 0,
         used: Account::new(&Quantity::default(), room.book.used(resource)).used,
         filters: Vec::new(),
+        request: None,
+        pools: Vec::new(),
     }
 }
 

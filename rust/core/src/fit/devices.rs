@@ -1,197 +1,209 @@
-//! Which devices a request gets: of all sets that satisfy every part of it together, the one that
-//! comes first by address.
+//! Which devices a request gets.
+//!
+//! All parts of a request are solved together. Of all solutions the first in Nova's order is chosen: part
+//! by part, the nearest level of its NUMA policy that leaves a solution; within it pools with the fewest
+//! properties first, then those with the lowest addresses; of the VFs of one PF the highest first, of
+//! other functions the lowest. The order is one of content, never of history. A device is taken only if the
+//! rest of the request can still be had, which is asked only where parts compete for it.
 
 use std::cmp::Reverse;
-use std::collections::btree_set::Iter;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
+use crate::fit::Room;
+use crate::fit::near::Nearness;
+use crate::fit::plan::Plan;
 use crate::fit::steps::Steps;
-use crate::fit::trees::{PerProduct, Tree, can_supply};
+use crate::fit::trial::{Taken, Trial};
+use crate::fit::units::Units;
 use crate::misfit::Undecided;
-use crate::pci::{Index, PciAddress, Product, Slot};
+use crate::pci::Slot;
+use crate::request::Request;
 
-/// How many devices of each product are wanted.
-pub(super) type Demand = BTreeMap<Product, u64>;
+/// Devices, each with the position of the part of the request that it is for.
+pub(super) type Chosen = Vec<(Slot, usize)>;
 
-/// The devices for a request, or none when they cannot be had together.
+/// The devices for a request with these counts, or none when they cannot be had together.
 pub(super) fn choose(
-    index: &Index,
-    demand: &Demand,
+    room: Room<'_>,
+    request: &Request,
+    counts: &[u64],
+    trial: &mut Trial<'_>,
     steps: &mut Steps,
-) -> Result<Option<Vec<Slot>>, Undecided> {
-    let mut split = Split::of(index, demand);
-    if !split.is_possible(steps)? {
+) -> Result<Option<Chosen>, Undecided> {
+    let mut plan = Plan::of(room.inventory, request, counts);
+    let mut units = Units::of(room, request, counts);
+    if !units.place(&plan, trial, steps)? {
         return Ok(None);
     }
-    let mut chosen = Vec::new();
-    let mut missing = demand.clone();
-    let mut candidates = Candidates::of(index, demand);
-    while let Some((slot, pool)) = candidates.next() {
-        let Some(device) = index.catalogue().device(slot) else { continue };
-        let Some(count) = missing.get_mut(&device.product).filter(|count| **count > 0) else {
-            continue;
-        };
-        steps.look();
-        if split.allows(device.address, device.parent, steps)? {
-            chosen.push(slot);
-            *count = count.saturating_sub(1);
-        }
-        if *count > 0 {
-            candidates.go_on(pool);
-        }
+    let mut chosen = units.chosen();
+    for want in 0..plan.wants.len() {
+        settle_level(&mut plan, want, trial, steps)?;
+        Taking { plan: &mut plan, want, trial, steps, chosen: &mut chosen }.all()?;
     }
     Ok(Some(chosen))
 }
 
-/// Whether the devices can be had together.
+/// Whether so many devices can be had together.
 pub(super) fn can_have(
-    index: &Index,
-    demand: &Demand,
+    room: Room<'_>,
+    request: &Request,
+    counts: &[u64],
     steps: &mut Steps,
 ) -> Result<bool, Undecided> {
-    Split::of(index, demand).is_possible(steps)
+    let plan = Plan::of(room.inventory, request, counts);
+    let mut trial = Trial::of(room.book.index());
+    Units::of(room, request, counts).place(&plan, &mut trial, steps)
 }
 
-/// Whether the demand's products bar each other: only then can they not be counted one by one.
-pub(super) fn interact(index: &Index, demand: &Demand) -> bool {
-    !Split::of(index, demand).trees.is_empty()
+/// Whether all that is still wanted can be had.
+pub(super) fn is_possible(
+    plan: &Plan<'_>,
+    trial: &Trial<'_>,
+    steps: &mut Steps,
+) -> Result<bool, Undecided> {
+    let wanted: Vec<u64> = plan.wants.iter().map(|want| want.left).collect();
+    plan.supply(trial).serves(&wanted, steps)
 }
 
-/// What is still open about the trees while devices are chosen.
-struct Split {
-    wanted: PerProduct,
-    singles: PerProduct,
-    trees: BTreeMap<PciAddress, Tree>,
-    decided: BTreeMap<PciAddress, Side>,
-}
-
-/// How a tree is used.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Pf,
-    Vfs,
-}
-
-impl Split {
-    fn of(index: &Index, demand: &Demand) -> Self {
-        let free = demand.keys().map(|product| index.free_count(*product)).collect();
-        let mut split = Self {
-            wanted: demand.values().copied().collect(),
-            singles: free,
-            trees: BTreeMap::new(),
-            decided: BTreeMap::new(),
-        };
-        for (position, product) in demand.keys().enumerate() {
-            split.add_trees(index, demand, position, *product);
+/// Keep a want to the nearest level that leaves a solution; the last one does.
+fn settle_level(
+    plan: &mut Plan<'_>,
+    want: usize,
+    trial: &Trial<'_>,
+    steps: &mut Steps,
+) -> Result<(), Undecided> {
+    let Some(levels) = plan.wants.get(want).map(|want| want.levels) else { return Ok(()) };
+    for (number, level) in levels.iter().enumerate() {
+        if let Some(want) = plan.wants.get_mut(want) {
+            want.level = *level;
         }
-        split
+        let is_last = number.saturating_add(1) == levels.len();
+        if is_last || is_possible(plan, trial, steps)? {
+            break;
+        }
     }
+    Ok(())
+}
 
-    fn add_trees(&mut self, index: &Index, demand: &Demand, pf: usize, product: Product) {
-        for slot in index.free_parents(product) {
-            let Some(device) = index.catalogue().device(slot) else { continue };
-            let Some(family) = index.catalogue().family(device.address) else { continue };
-            let count = |wanted: &Product| family.products.get(wanted).copied().unwrap_or(0);
-            let vfs: PerProduct = demand.keys().map(count).collect();
-            if vfs.iter().any(|count| *count > 0) {
-                self.add_tree(device.address, Tree { pf, vfs });
+/// One want that takes its devices.
+struct Taking<'a, 'b, 'c> {
+    plan: &'a mut Plan<'b>,
+    want: usize,
+    trial: &'a mut Trial<'c>,
+    steps: &'a mut Steps,
+    chosen: &'a mut Chosen,
+}
+
+/// Where to go on: (those that are put last, number of properties, address, part).
+type Head = (bool, usize, Slot, usize);
+
+impl Taking<'_, '_, '_> {
+    fn all(&mut self) -> Result<(), Undecided> {
+        let mut heads = self.heads();
+        while self.left() > 0 {
+            let Some(Reverse((last, rank, slot, part))) = heads.pop() else { break };
+            if self.is_run(part) {
+                self.take_run(part)?;
+            } else if let Some(next) = self.take_single(part, slot)? {
+                heads.push(Reverse((last, rank, next, part)));
             }
         }
+        Ok(())
     }
 
-    fn add_tree(&mut self, address: PciAddress, tree: Tree) {
-        for (single, as_vfs) in self.singles.iter_mut().zip(&tree.vfs) {
-            *single = single.saturating_sub(*as_vfs);
-        }
-        if let Some(single) = self.singles.get_mut(tree.pf) {
-            *single = single.saturating_sub(1);
-        }
-        self.trees.insert(address, tree);
+    fn left(&self) -> u64 {
+        self.plan.wants.get(self.want).map_or(0, |want| want.left)
     }
 
-    fn is_possible(&self, steps: &mut Steps) -> Result<bool, Undecided> {
-        can_supply(&self.wanted, &self.singles, self.trees.values(), steps)
+    fn is_run(&self, part: usize) -> bool {
+        let pool = self.plan.parts.get(part).map(|part| part.pool);
+        let pool = pool.and_then(|pool| self.trial.index().catalogue().pool(pool));
+        pool.is_some_and(|pool| pool.key.is_run())
     }
 
-    /// Whether a device can be taken so that everything else can still be had; then it counts as taken.
-    fn allows(
-        &mut self,
-        address: PciAddress,
-        parent: Option<PciAddress>,
-        steps: &mut Steps,
-    ) -> Result<bool, Undecided> {
-        let Some((root, side)) = self.place_of(address, parent) else { return Ok(true) };
-        if let Some(decided) = self.decided.get(&root) {
-            return Ok(*decided == side);
-        }
-        let Some(tree) = self.trees.remove(&root) else { return Ok(true) };
-        let before = self.singles.clone();
-        self.supply(&tree, side);
-        let allowed = self.is_possible(steps)?;
-        if !allowed {
-            self.singles = before;
-            self.supply(&tree, side.other());
-        }
-        self.decided.insert(root, if allowed { side } else { side.other() });
-        Ok(allowed)
-    }
-
-    fn place_of(
-        &self,
-        address: PciAddress,
-        parent: Option<PciAddress>,
-    ) -> Option<(PciAddress, Side)> {
-        let known =
-            |root: &PciAddress| self.trees.contains_key(root) || self.decided.contains_key(root);
-        let as_pf = Some(address).filter(known).map(|root| (root, Side::Pf));
-        as_pf.or_else(|| parent.filter(known).map(|root| (root, Side::Vfs)))
-    }
-
-    fn supply(&mut self, tree: &Tree, side: Side) {
-        for (product, single) in self.singles.iter_mut().enumerate() {
-            let more = match side {
-                Side::Pf => u64::from(product == tree.pf),
-                Side::Vfs => tree.vfs.get(product).copied().unwrap_or(0),
+    fn heads(&self) -> BinaryHeap<Reverse<Head>> {
+        let level = self.plan.wants.get(self.want).map(|want| want.level);
+        let puts_last = |near: Nearness| level.is_some_and(|level| level.puts_last(near));
+        let takes = |near: Nearness| level.is_some_and(|level| level.takes(near));
+        let parts = self.plan.parts.iter().enumerate();
+        let mine = parts.filter(|(_, part)| part.admits(self.want) && takes(part.nearness));
+        let heads = mine.filter_map(|(number, part)| {
+            let pool = self.trial.index().catalogue().pool(part.pool)?;
+            let first = if pool.key.is_run() {
+                (self.trial.free_count(part.pool) > 0).then_some(pool.first)
+            } else {
+                part.next_free(self.trial, None)
             };
-            *single = single.saturating_add(more);
-        }
-    }
-}
-
-impl Side {
-    fn other(self) -> Self {
-        match self {
-            Self::Pf => Self::Vfs,
-            Self::Vfs => Self::Pf,
-        }
-    }
-}
-
-/// Free devices of the wanted products by ascending address; a pool is left when it is not asked to go on.
-struct Candidates<'a> {
-    pools: Vec<Iter<'a, Slot>>,
-    heads: BinaryHeap<Reverse<(Slot, usize)>>,
-}
-
-impl<'a> Candidates<'a> {
-    fn of(index: &'a Index, demand: &Demand) -> Self {
-        let pools = demand.keys().flat_map(|product| index.free_pools(*product));
-        let mut candidates =
-            Self { pools: pools.map(|pool| pool.iter()).collect(), heads: BinaryHeap::new() };
-        for pool in 0..candidates.pools.len() {
-            candidates.go_on(pool);
-        }
-        candidates
+            Some(Reverse((puts_last(part.nearness), pool.key.rank, first?, number)))
+        });
+        heads.collect()
     }
 
-    fn next(&mut self) -> Option<(Slot, usize)> {
-        self.heads.pop().map(|Reverse(head)| head)
+    /// Take of a run as many as there are, or as many as leave a solution for the rest.
+    fn take_run(&mut self, part: usize) -> Result<(), Undecided> {
+        let Some(one) = self.plan.parts.get(part) else { return Ok(()) };
+        let many = usize::try_from(self.left()).unwrap_or(usize::MAX);
+        let free: Vec<Slot> = one.free(self.trial).rev().take(many).collect();
+        let Some(highest) = free.first() else { return Ok(()) };
+        let contested = self.plan.is_contested(self.want, one, *highest, self.trial);
+        let most = if contested { self.most_of(&free)? } else { free.len() };
+        for slot in free.iter().take(most) {
+            self.take(*slot);
+        }
+        Ok(())
     }
 
-    fn go_on(&mut self, pool: usize) {
-        if let Some(slot) = self.pools.get_mut(pool).and_then(Iterator::next) {
-            self.heads.push(Reverse((*slot, pool)));
+    /// The more are taken, the less is left for the rest: by bisection.
+    fn most_of(&mut self, free: &[Slot]) -> Result<usize, Undecided> {
+        let (mut low, mut high) = (0, free.len());
+        let mut middle = high;
+        while low < high {
+            if self.leaves_a_solution(free.get(..middle).unwrap_or_default())? {
+                low = middle;
+            } else {
+                high = middle.saturating_sub(1);
+            }
+            middle = low.midpoint(high).max(low.saturating_add(1));
         }
+        Ok(low)
+    }
+
+    /// Take one device if that leaves a solution; the next one to look at, if any is worth it.
+    fn take_single(&mut self, part: usize, slot: Slot) -> Result<Option<Slot>, Undecided> {
+        let Some(one) = self.plan.parts.get(part) else { return Ok(None) };
+        let next = one.next_free(self.trial, Some(slot));
+        let contested = self.plan.is_contested(self.want, one, slot, self.trial);
+        if !contested || self.leaves_a_solution(&[slot])? {
+            self.take(slot);
+            return Ok(next);
+        }
+        // Functions without VFs are alike: where one cannot be spared no other can.
+        let alike = self.trial.index().catalogue().vfs_of(slot).is_empty();
+        Ok(next.filter(|_| !alike))
+    }
+
+    fn leaves_a_solution(&mut self, slots: &[Slot]) -> Result<bool, Undecided> {
+        let taken: Vec<Taken> = slots.iter().map(|slot| self.trial.take(*slot)).collect();
+        let count = u64::try_from(slots.len()).unwrap_or(u64::MAX);
+        self.ask_for(|left| left.saturating_sub(count));
+        let possible = is_possible(self.plan, self.trial, self.steps);
+        self.ask_for(|left| left.saturating_add(count));
+        taken.into_iter().rev().for_each(|taken| self.trial.give_back(taken));
+        possible
+    }
+
+    fn ask_for(&mut self, change: impl Fn(u64) -> u64) {
+        if let Some(want) = self.plan.wants.get_mut(self.want) {
+            want.left = change(want.left);
+        }
+    }
+
+    fn take(&mut self, slot: Slot) {
+        self.steps.look();
+        self.trial.take(slot);
+        self.ask_for(|left| left.saturating_sub(1));
+        let request = self.plan.wants.get(self.want).map(|want| want.request);
+        self.chosen.extend(request.map(|request| (slot, request)));
     }
 }
 
@@ -200,7 +212,7 @@ mod tests {
     use crate::ledger::{BookError, Ledger};
     use crate::misfit::{MisfitCode, NoFit};
     use crate::request::Request;
-    use crate::samples::{booked, host_of_pfs, id, pf_product, pfs_and_vfs, vf_product};
+    use crate::samples::{booked, host_of_pfs, id, pfs_and_vfs};
 
     fn refused(ledger: &mut Ledger, request: &Request) -> NoFit {
         match ledger.book(id("refused"), request) {
@@ -210,10 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_free_addresses_come_first() {
+    fn the_first_pf_s_vfs_come_first_and_of_these_the_highest() {
         let mut ledger = Ledger::new(host_of_pfs(&[2, 3]));
+        assert_eq!(booked(&mut ledger, "one", &pfs_and_vfs(0, 1)), ["0000:00:01.1"]);
+        ledger.unbook(&id("one"));
         let first = booked(&mut ledger, "a", &pfs_and_vfs(0, 3));
-        assert_eq!(first, ["0000:00:01.0", "0000:00:01.1", "0001:00:01.0"]);
+        assert_eq!(first, ["0000:00:01.0", "0000:00:01.1", "0001:00:01.2"]);
         ledger.unbook(&id("a"));
         assert_eq!(booked(&mut ledger, "b", &pfs_and_vfs(0, 3)), first);
     }
@@ -224,7 +238,7 @@ mod tests {
         booked(&mut ledger, "vf", &pfs_and_vfs(0, 1));
         let misfit = refused(&mut ledger, &pfs_and_vfs(1, 0)).reasons.remove(0);
         assert_eq!((misfit.free, misfit.capacity, misfit.used), (0, 1, 0));
-        assert!(misfit.message.contains("1 barred because their PF or VFs are booked"));
+        assert!(misfit.message.contains("1 barred because their PF or VFs are"));
         ledger.unbook(&id("vf"));
         booked(&mut ledger, "pf", &pfs_and_vfs(1, 0));
         assert_eq!(refused(&mut ledger, &pfs_and_vfs(0, 1)).reasons[0].free, 0);
@@ -235,7 +249,7 @@ mod tests {
         // Greedy would take the first PF, or the first two VFs, and be stuck.
         let mut ledger = Ledger::new(host_of_pfs(&[4, 1]));
         let got = booked(&mut ledger, "a", &pfs_and_vfs(1, 2));
-        assert_eq!(got, ["0000:00:01.0", "0000:00:01.1", "0001:00:00.0"]);
+        assert_eq!(got, ["0000:00:01.2", "0000:00:01.3", "0001:00:00.0"]);
     }
 
     #[test]
@@ -243,7 +257,7 @@ mod tests {
         let mut ledger = Ledger::new(host_of_pfs(&[2, 2]));
         booked(&mut ledger, "half", &pfs_and_vfs(0, 1));
         let got = booked(&mut ledger, "a", &pfs_and_vfs(1, 1));
-        assert_eq!(got, ["0000:00:01.1", "0001:00:00.0"]);
+        assert_eq!(got, ["0000:00:01.0", "0001:00:00.0"]);
     }
 
     #[test]
@@ -255,9 +269,11 @@ mod tests {
         assert_eq!(misfit.code, MisfitCode::InsufficientDevices);
         assert_eq!((misfit.asked, misfit.free, misfit.capacity, misfit.used), (2, 0, 4, 0));
         assert!(misfit.message.contains("0 of 4 are free together with the rest of the request"));
-        let left: Vec<u64> = misfit.filters.iter().map(|filtered| filtered.left).collect();
-        assert_eq!(left, [4, 4, 4, 0]);
-        assert_eq!(no_fit.nearest.devices, [(pf_product(), 1), (vf_product(), 0)].into());
+        let filters: Vec<_> =
+            misfit.filters.iter().map(|it| (it.filter, it.removed, it.left)).collect();
+        assert_eq!(filters, [("spec", 1, 4), ("rest_of_request", 4, 0)]);
+        assert_eq!((misfit.request, misfit.pools.len(), misfit.pools[0].total), (Some(1), 1, 4));
+        assert_eq!(no_fit.nearest.devices, [1, 0]);
     }
 
     #[test]
@@ -266,7 +282,7 @@ mod tests {
         for pfs in 1..=16 {
             let no_fit = refused(&mut ledger, &pfs_and_vfs(pfs, 80));
             let most = (16 - pfs) * 5;
-            assert_eq!(no_fit.nearest.devices, [(pf_product(), pfs), (vf_product(), most)].into());
+            assert_eq!(no_fit.nearest.devices, [pfs, most]);
             assert_eq!((no_fit.reasons.len(), no_fit.reasons[0].free), (1, most));
         }
     }
@@ -281,10 +297,10 @@ mod tests {
     }
 
     #[test]
-    fn asking_for_pfs_and_vfs_together_looks_at_each_device_once_and_searches_once_a_tree() {
+    fn asking_for_pfs_and_vfs_together_searches_a_few_times_for_each_tree() {
         let mut ledger = Ledger::new(host_of_pfs(&[64; 64]));
         booked(&mut ledger, "a", &pfs_and_vfs(32, 32 * 64));
-        assert_eq!(ledger.steps(), 64 * 65 + 65);
+        assert!(ledger.steps() < 64 * 33 + 5 * 64, "{}", ledger.steps());
         ledger.unbook(&id("a"));
         refused(&mut ledger, &pfs_and_vfs(32, 32 * 64 + 1));
         assert!(ledger.steps() < 100, "{}", ledger.steps());

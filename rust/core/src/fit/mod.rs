@@ -3,19 +3,28 @@
 mod amounts;
 mod count;
 mod devices;
+mod flow;
+mod funnel;
+mod near;
+mod plan;
 mod shortage;
 mod steps;
+mod supply;
 mod trees;
+mod trial;
+mod units;
 
 use crate::book::Book;
+use crate::fit::devices::Chosen;
 use crate::fit::shortage::Shortage;
+use crate::fit::trial::Trial;
 use crate::inventory::Inventory;
-use crate::misfit::{Nearest, NoFit, Refusal};
-use crate::pci::Slot;
+use crate::misfit::{Misfit, MisfitCode, Nearest, NoFit, Refusal};
 use crate::placement::{PlacedDevice, Placement};
 use crate::request::Request;
 
 pub(crate) use count::count;
+pub use flow::MAX_WANTS;
 pub use steps::MAX_STEPS;
 pub(crate) use steps::Steps;
 
@@ -26,27 +35,42 @@ pub(crate) struct Room<'a> {
     pub(crate) book: &'a Book,
 }
 
-/// The placement of a request, first by address among all that are possible.
+/// The placement of a request, the first in Nova's order among all that are possible.
 pub(crate) fn fit(
     room: Room<'_>,
     request: &Request,
     steps: &mut Steps,
 ) -> Result<Placement, Refusal> {
-    if !amounts::fit(room, request) {
+    if room.inventory.cordon().is_some() || !amounts::fit(room, request) {
         return Err(explain(room, request, steps));
     }
-    match devices::choose(room.book.index(), request.devices(), steps)? {
-        Some(slots) => Ok(place(room, request, &slots)),
+    if request.devices().is_empty() {
+        return Ok(place(room, request, &Chosen::new()));
+    }
+    let mut trial = Trial::of(room.book.index());
+    match devices::choose(room, request, &counts(request), &mut trial, steps)? {
+        Some(chosen) => Ok(place(room, request, &chosen)),
         None => Err(explain(room, request, steps)),
     }
 }
 
-fn place(room: Room<'_>, request: &Request, slots: &[Slot]) -> Placement {
+/// How many devices each part of a request asks for.
+fn counts(request: &Request) -> Vec<u64> {
+    request.devices().iter().map(|devices| devices.count).collect()
+}
+
+fn place(room: Room<'_>, request: &Request, chosen: &Chosen) -> Placement {
     let catalogue = room.book.index().catalogue();
-    let devices = slots.iter().filter_map(|slot| catalogue.device(*slot)).map(|device| {
-        let placed =
-            PlacedDevice { product: device.product, cell: device.cell, parent: device.parent };
-        (device.address, placed)
+    let devices = chosen.iter().filter_map(|(slot, position)| {
+        let device = catalogue.device(*slot)?;
+        let placed = PlacedDevice {
+            product: device.product,
+            cell: device.cell,
+            parent: device.parent,
+            request: u64::try_from(*position).ok(),
+            identity: device.identity.clone(),
+        };
+        Some((device.address, placed))
     });
     let shared = request.asks_for_vcpus().then(|| room.inventory.shared_cpus().clone());
     Placement {
@@ -58,9 +82,25 @@ fn place(room: Room<'_>, request: &Request, slots: &[Slot]) -> Placement {
 
 /// Every constraint that fails, and the nearest request that fits.
 fn explain(room: Room<'_>, request: &Request, steps: &mut Steps) -> Refusal {
-    let devices = Shortage::of(room.book.index(), request.devices(), steps);
+    let devices = Shortage::of(room, request, steps);
     let nearest = Nearest { amounts: amounts::nearest(room, request), devices: devices.nearest };
-    let mut reasons = amounts::misfits(room, request);
+    let mut reasons: Vec<Misfit> = room.inventory.cordon().map(cordoned).into_iter().collect();
+    reasons.extend(amounts::misfits(room, request));
     reasons.extend(devices.misfits);
     Box::new(NoFit { reasons, nearest }).into()
+}
+
+fn cordoned(reason: &str) -> Misfit {
+    Misfit {
+        code: MisfitCode::HostCordoned,
+        resource: "host".to_owned(),
+        message: format!("this host takes no new claims: {reason}"),
+        asked: 1,
+        free: 0,
+        capacity: 0,
+        used: 0,
+        filters: Vec::new(),
+        request: None,
+        pools: Vec::new(),
+    }
 }

@@ -1,65 +1,70 @@
 //! Why devices cannot be had together, and how many could.
 
-use crate::fit::devices::{Demand, can_have};
+use crate::fit::devices::can_have;
+use crate::fit::funnel::{Funnels, offered};
 use crate::fit::steps::Steps;
-use crate::misfit::{Filtered, Misfit, MisfitCode};
-use crate::pci::{Index, Product};
+use crate::fit::{Room, counts};
+use crate::misfit::{Misfit, MisfitCode};
+use crate::pci::Filter;
+use crate::request::{DeviceRequest, Request};
 
 /// Products named in the message about an unknown one.
 const NAMED_PRODUCTS: usize = 8;
 
-/// What of a demand can be had, and a misfit for each product of which less can be had than is asked.
+/// What of a request can be had, and a misfit for each part of which less can be had than is asked.
 pub(super) struct Shortage {
-    pub(super) nearest: Demand,
+    /// For each part of the request.
+    pub(super) nearest: Vec<u64>,
     pub(super) misfits: Vec<Misfit>,
 }
 
 impl Shortage {
     /// Exact within a bound of steps of its own; beyond it `nearest` still fits but may not be the most,
-    /// and only products that are short by themselves are called misfits.
-    pub(super) fn of(index: &Index, demand: &Demand, steps: &mut Steps) -> Self {
+    /// and only parts that are short by themselves are called misfits.
+    pub(super) fn of(room: Room<'_>, request: &Request, steps: &mut Steps) -> Self {
         *steps = steps.renewed();
-        let whole = can_have(index, demand, steps);
-        let nearest = match whole {
-            Ok(true) => demand.clone(),
-            _ => nearest(index, demand, steps),
-        };
-        let free = |product: Product, asked: u64| match whole {
-            Err(_) => index.free_count(product).min(asked),
-            Ok(_) => nearest.get(&product).copied().unwrap_or(0),
-        };
-        let short = |(product, asked): (&Product, &u64)| {
-            let free = free(*product, *asked);
-            (free < *asked).then(|| misfit(index, *product, *asked, free))
-        };
-        let misfits = demand.iter().filter_map(short).collect();
-        Self { nearest, misfits }
+        let asked = counts(request);
+        let whole = can_have(room, request, &asked, steps);
+        if whole == Ok(true) {
+            return Self { nearest: asked, misfits: Vec::new() };
+        }
+        let nearest = nearest(room, request, steps);
+        let parts = request.devices().iter().zip(&nearest).enumerate();
+        let misfits = parts.filter_map(|(position, (devices, together))| {
+            let funnels = Funnels::of(room, request, devices);
+            let unknown = whole.is_err() && devices.unit.is_none();
+            let free = if unknown { funnels.all.left().min(devices.count) } else { *together };
+            (free < devices.count).then(|| misfit(room, position, devices, free, funnels))
+        });
+        Self { misfits: misfits.collect(), nearest }
     }
 }
 
-/// As many devices as can be had together: of each product, in order, the most that goes with those before.
-fn nearest(index: &Index, demand: &Demand, steps: &mut Steps) -> Demand {
-    let mut nearest = Demand::new();
-    for (product, asked) in demand {
-        let most = most_beside(index, &nearest, *product, *asked, steps);
-        nearest.insert(*product, most);
+/// As many devices as can be had together: of each part, in order, the most that goes with those before.
+fn nearest(room: Room<'_>, request: &Request, steps: &mut Steps) -> Vec<u64> {
+    let mut nearest = vec![0; request.devices().len()];
+    for (position, devices) in request.devices().iter().enumerate() {
+        let mut fits = |count: u64| {
+            let mut tried = nearest.clone();
+            if let Some(part) = tried.get_mut(position) {
+                *part = count;
+            }
+            can_have(room, request, &tried, steps).unwrap_or(false)
+        };
+        let most = most_that(devices, &mut fits);
+        if let Some(part) = nearest.get_mut(position) {
+            *part = most;
+        }
     }
     nearest
 }
 
-fn most_beside(
-    index: &Index,
-    others: &Demand,
-    product: Product,
-    asked: u64,
-    steps: &mut Steps,
-) -> u64 {
-    let mut demand = others.clone();
-    let mut fits = |count: u64| {
-        demand.insert(product, count);
-        can_have(index, &demand, steps).unwrap_or(false)
-    };
-    let (mut low, mut high) = (0, asked.min(index.free_count(product)));
+/// A part that names its providers can only be had whole.
+fn most_that(devices: &DeviceRequest, fits: &mut impl FnMut(u64) -> bool) -> u64 {
+    if !devices.providers.is_empty() {
+        return if fits(devices.count) { devices.count } else { 0 };
+    }
+    let (mut low, mut high) = (0, devices.count);
     while low < high {
         let middle = low.midpoint(high).max(low.saturating_add(1));
         if fits(middle) {
@@ -71,80 +76,82 @@ fn most_beside(
     low
 }
 
-fn misfit(index: &Index, product: Product, asked: u64, free: u64) -> Misfit {
-    let known = index.catalogue().offer(product).map(|offer| offer.total);
-    let code = known.map_or(MisfitCode::UnknownDevice, |_| MisfitCode::InsufficientDevices);
-    let funnel = Funnel::of(index, product, known.unwrap_or(0), free);
-    let reason = known.map_or_else(|| offered(index), |_| funnel.words());
-    let noun = if asked == 1 { "device" } else { "devices" };
+fn misfit(
+    room: Room<'_>,
+    position: usize,
+    devices: &DeviceRequest,
+    free: u64,
+    mut funnels: Funnels,
+) -> Misfit {
+    let is_unit = devices.unit.is_some();
+    if !is_unit {
+        funnels.all.leave(free);
+    }
+    let known = funnels.named > 0;
+    let booked = funnels.all.removed_by(Filter::Booked);
+    let reason = if known { words(devices, free, &funnels) } else { offered_words(room) };
+    let noun = match (is_unit, devices.count) {
+        (true, 1) => "unit",
+        (true, _) => "units",
+        (false, 1) => "device",
+        (false, _) => "devices",
+    };
     Misfit {
-        code,
-        resource: product.to_string(),
-        message: format!("asked for {asked} {noun} {product}; {reason}"),
-        asked,
+        code: if known { MisfitCode::InsufficientDevices } else { MisfitCode::UnknownDevice },
+        resource: devices.name.to_string(),
+        message: format!("asked for {} {noun} {}; {reason}", devices.count, devices.name),
+        asked: devices.count,
         free,
-        capacity: funnel.offered,
-        used: funnel.booked,
-        filters: funnel.filters(),
+        capacity: funnels.named,
+        used: booked,
+        filters: funnels.all.filters(),
+        request: u64::try_from(position).ok(),
+        pools: funnels.pools,
     }
 }
 
-fn offered(index: &Index) -> String {
-    let products: Vec<String> = index.catalogue().products().map(ToString::to_string).collect();
-    let named = products.iter().take(NAMED_PRODUCTS).cloned().collect::<Vec<_>>().join(", ");
-    match products.len() {
+fn offered_words(room: Room<'_>) -> String {
+    let (count, named) = offered(room, NAMED_PRODUCTS);
+    let named = named.join(", ");
+    match count {
         0 => "this host offers no devices".to_owned(),
         count if count <= NAMED_PRODUCTS => format!("this host offers {named}"),
         count => format!("this host offers {count} products, among them {named}"),
     }
 }
 
-/// How the devices of a host become fewer until the free ones are left.
-struct Funnel {
-    all: u64,
-    offered: u64,
-    booked: u64,
-    single: u64,
-    together: u64,
+fn words(devices: &DeviceRequest, free: u64, funnels: &Funnels) -> String {
+    let verb = if free == 1 { "is" } else { "are" };
+    if devices.unit.is_some() {
+        let functions = funnels.all.left();
+        return format!("{free} {verb} free ({functions} functions for them are, one by one)");
+    }
+    let joint = funnels.all.removed_by(Filter::RestOfRequest) > 0;
+    let joint = if joint { " together with the rest of the request" } else { "" };
+    let removed: Vec<String> =
+        PHRASES.iter().filter_map(|(filter, phrase)| phrase_of(funnels, *filter, phrase)).collect();
+    let removed =
+        if removed.is_empty() { String::new() } else { format!(" ({})", removed.join(", ")) };
+    format!("{free} of {} {verb} free{joint}{removed}", funnels.named)
 }
 
-impl Funnel {
-    fn of(index: &Index, product: Product, offered: u64, together: u64) -> Self {
-        Self {
-            all: u64::try_from(index.catalogue().entries().len()).unwrap_or(u64::MAX),
-            offered,
-            booked: index.held_count(product),
-            single: index.free_count(product),
-            together,
-        }
-    }
+const PHRASES: [(Filter, &str); 13] = [
+    (Filter::Pf, "PFs that were not asked for by type"),
+    (Filter::Vdpa, "vDPA functions that were not asked for by type"),
+    (Filter::RemoteManaged, "remote-managed"),
+    (Filter::Provider, "of other providers"),
+    (Filter::LiveMigratable, "of the other kind of live migration"),
+    (Filter::Cordoned, "cordoned"),
+    (Filter::Dirty, "dirty"),
+    (Filter::Moved, "held under another address"),
+    (Filter::Retired, "no longer admitted"),
+    (Filter::InUse, "open in a program"),
+    (Filter::Booked, "booked"),
+    (Filter::BarredByPfOrVfs, "barred because their PF or VFs are"),
+    (Filter::Numa, "on other cells"),
+];
 
-    fn stages(&self) -> [(&'static str, u64); 4] {
-        [
-            ("product", self.offered),
-            ("booked", self.offered.saturating_sub(self.booked)),
-            ("barred_by_pf_or_vfs", self.single),
-            ("rest_of_request", self.together),
-        ]
-    }
-
-    fn filters(&self) -> Vec<Filtered> {
-        let mut before = self.all;
-        let filtered = |(filter, left): (&'static str, u64)| {
-            let removed = before.saturating_sub(left);
-            before = left;
-            Filtered { filter, removed, left }
-        };
-        self.stages().into_iter().map(filtered).collect()
-    }
-
-    fn words(&self) -> String {
-        let Self { offered, booked, single, together, .. } = self;
-        let verb = if *together == 1 { "is" } else { "are" };
-        let joint = if together < single { " together with the rest of the request" } else { "" };
-        let barred = offered.saturating_sub(*booked).saturating_sub(*single);
-        format!(
-            "{together} of {offered} {verb} free{joint} ({booked} booked, {barred} barred because their PF or VFs are booked)"
-        )
-    }
+fn phrase_of(funnels: &Funnels, filter: Filter, phrase: &str) -> Option<String> {
+    let removed = funnels.all.removed_by(filter);
+    (removed > 0).then(|| format!("{removed} {phrase}"))
 }

@@ -27,6 +27,18 @@ impl PciError {
 }
 
 impl PciAddress {
+    /// The card that it is a function of, by bus and device number.
+    pub(crate) fn without_function(self) -> (u64, u64) {
+        let bus = u64::from(self.domain) << 8 | u64::from(self.bus);
+        (bus, u64::from(self.slot))
+    }
+
+    /// A number of its own.
+    pub(crate) fn number(self) -> u64 {
+        let (bus, slot) = self.without_function();
+        bus << 8 | slot << 3 | u64::from(self.function)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
         let (domain, bus, rest) = (parts.next()?, parts.next()?, parts.next()?);

@@ -5,28 +5,12 @@ use std::sync::Arc;
 
 use crate::ids::ClaimId;
 use crate::pci::address::PciAddress;
-use crate::pci::catalogue::{Catalogue, Entry, Slot};
-use crate::pci::device::{Kind, Product};
+use crate::pci::catalogue::{Catalogue, Entry, PoolNumber, Slot};
+use crate::pci::pool::{Pool, PoolEntry};
 use crate::placement::{PlacedDevice, Placement};
 
-/// Devices alike in product, cell and kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pool {
-    /// What they are.
-    pub product: Product,
-    /// Plain, PF or VF.
-    pub kind: Kind,
-    /// The host cell they hang on, when the host says.
-    pub cell: Option<i64>,
-    /// All of them.
-    pub total: u64,
-    /// Those that are booked.
-    pub used: u64,
-    /// Those that could be booked now, one at a time: neither booked nor barred by their PF or VFs.
-    pub free: u64,
-}
-
-/// A device is free when nobody holds it, nor its parent, nor any of its VFs.
+/// A device is free when nobody holds it, nor its parent, nor any of its VFs, and none of these is
+/// withheld.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index {
     catalogue: Arc<Catalogue>,
@@ -42,7 +26,7 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn new(catalogue: Arc<Catalogue>) -> Self {
         let mut free = vec![BTreeSet::new(); catalogue.pools().len()];
-        for (slot, entry) in catalogue.entries().iter().enumerate() {
+        for (slot, entry) in catalogue.entries().iter().enumerate().filter(|(_, it)| !it.shut) {
             if let Some(pool) = free.get_mut(entry.pool) {
                 pool.insert(slot);
             }
@@ -55,20 +39,13 @@ impl Index {
         &self.catalogue
     }
 
-    /// Devices that could be booked now, one at a time, by ascending address within each pool.
-    pub(crate) fn free_pools(&self, product: Product) -> impl Iterator<Item = &BTreeSet<Slot>> {
-        let pools = self.catalogue.offer(product).map(|offer| offer.pools.as_slice());
-        pools.unwrap_or_default().iter().filter_map(|pool| self.free.get(*pool))
+    /// Devices of a pool that could be booked now, one at a time.
+    pub(crate) fn free(&self, pool: PoolNumber) -> Option<&BTreeSet<Slot>> {
+        self.free.get(pool)
     }
 
-    pub(crate) fn free_count(&self, product: Product) -> u64 {
-        self.free_pools(product).map(count).fold(0, u64::saturating_add)
-    }
-
-    /// Free PFs of a product that have VFs; all of these VFs are free too.
-    pub(crate) fn free_parents(&self, product: Product) -> impl Iterator<Item = Slot> {
-        let parents = self.catalogue.offer(product).map(|offer| offer.parents.as_slice());
-        parents.unwrap_or_default().iter().copied().filter(|slot| self.is_free(*slot))
+    pub(crate) fn free_count(&self, pool: PoolNumber) -> u64 {
+        self.free(pool).map_or(0, count)
     }
 
     pub(crate) fn is_free(&self, slot: Slot) -> bool {
@@ -81,23 +58,31 @@ impl Index {
         &self.holders
     }
 
-    /// How many devices of a product are held, each counted once.
-    pub(crate) fn held_count(&self, product: Product) -> u64 {
-        let pools = self.catalogue.offer(product).map(|offer| offer.pools.as_slice());
-        let held = pools.unwrap_or_default().iter().filter_map(|pool| self.held.get(*pool));
-        held.copied().fold(0, u64::saturating_add)
+    pub(crate) fn is_held(&self, slot: Slot) -> bool {
+        let device = self.catalogue.device(slot);
+        device.is_some_and(|device| self.holders.contains_key(&device.address))
     }
 
     pub(crate) fn pools(&self) -> impl Iterator<Item = Pool> {
         let counts = self.held.iter().zip(self.free.iter().map(count));
-        self.catalogue.pools().iter().zip(counts).map(|((key, total), (used, free))| Pool {
-            product: key.product,
-            kind: key.kind,
-            cell: key.cell,
-            total: *total,
+        self.catalogue.pools().iter().zip(counts).map(|(pool, (used, free))| Pool {
+            product: pool.key.product,
+            kind: pool.key.kind,
+            cell: pool.key.cell,
+            parent: pool.key.parent,
+            parent_netdev: pool.key.parent_netdev.clone(),
+            tags: Arc::clone(&pool.key.tags),
+            provider: pool.key.provider.clone(),
+            total: pool.total,
             used: *used,
+            withheld: self.withheld_count(pool),
             free,
         })
+    }
+
+    fn withheld_count(&self, pool: &PoolEntry) -> u64 {
+        let withheld = pool.withheld.iter().filter(|slot| !self.is_held(**slot));
+        u64::try_from(withheld.count()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn hold(&mut self, claim: &ClaimId, placement: &Placement) {
@@ -199,7 +184,8 @@ impl Index {
 
     fn is_barred(&self, entry: &Entry) -> bool {
         let address = entry.device.address;
-        self.holders.contains_key(&address)
+        entry.shut
+            || self.holders.contains_key(&address)
             || self.held_vfs.contains_key(&address)
             || entry.device.parent.is_some_and(|parent| self.holders.contains_key(&parent))
     }

@@ -12,7 +12,7 @@ use crate::ids::ClaimId;
 use crate::ledger::{BookError, Ledger};
 use crate::misfit::NoFit;
 use crate::placement::Placement;
-use crate::request::Request;
+use crate::request::{DeviceRequest, Request};
 use model::Model;
 use strategies::{Step, any_host, any_request, any_steps};
 
@@ -57,17 +57,18 @@ fn check_explanation(ledger: &mut Ledger, request: &Request, no_fit: &NoFit) {
     for (resource, amount) in &nearest.amounts {
         largest = largest.with_amount(resource.clone(), *amount);
     }
-    for (product, count) in &nearest.devices {
-        largest = largest.with_devices(*product, *count);
+    for (devices, count) in request.devices().iter().zip(&nearest.devices) {
+        largest = largest.with_device_request(DeviceRequest { count: *count, ..devices.clone() });
     }
     ledger.fit(&largest).unwrap();
     for (resource, asked) in request.amounts() {
         let more = largest.clone().with_amount(resource.clone(), 1);
         assert!(nearest.amounts[resource] == *asked || ledger.fit(&more).is_err());
     }
-    for (product, asked) in request.devices() {
-        let more = largest.clone().with_devices(*product, 1);
-        assert!(nearest.devices[product] == *asked || ledger.fit(&more).is_err());
+    for (devices, had) in request.devices().iter().zip(&nearest.devices) {
+        let one = DeviceRequest { count: 1, ..devices.clone() };
+        let more = largest.clone().with_device_request(one);
+        assert!(*had == devices.count || ledger.fit(&more).is_err());
     }
 }
 

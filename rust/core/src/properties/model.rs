@@ -1,15 +1,16 @@
 //! What a ledger means, written to be read and not to be fast.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use crate::amounts::Resource;
 use crate::cpuset::CpuList;
 use crate::ids::ClaimId;
 use crate::ledger::Ledger;
-use crate::pci::{Device, PciAddress, Product};
+use crate::pci::{Device, PciAddress, PoolKey};
 use crate::placement::{PlacedDevice, Placement};
 use crate::properties::strategies::Host;
-use crate::request::Request;
+use crate::request::{DeviceRequest, Request};
 
 pub(super) struct Model {
     pub(super) host: Host,
@@ -42,7 +43,7 @@ impl Model {
         if !request.amounts().iter().all(fits) {
             return None;
         }
-        let chosen = self.first_set(request.devices())?;
+        let chosen = self.first_choice(request.devices())?;
         let asks_cpus = request.amounts().contains_key(&Resource::Vcpus);
         Some(Placement {
             amounts: request.amounts().clone(),
@@ -51,7 +52,7 @@ impl Model {
             } else {
                 CpuList::default()
             },
-            devices: chosen.into_iter().map(placed).collect(),
+            devices: chosen.into_iter().map(|(device, request)| placed(device, request)).collect(),
         })
     }
 
@@ -83,14 +84,34 @@ impl Model {
         free
     }
 
-    /// Of all sets of free devices that are exactly what is wanted, the first by addresses.
-    fn first_set(&self, wanted: &BTreeMap<Product, u64>) -> Option<Vec<&Device>> {
-        let free = self.free_devices();
-        let sets = (0..1_u32 << free.len()).map(|mask| {
-            let chosen = free.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
-            chosen.map(|(_, device)| *device).collect::<Vec<&Device>>()
-        });
-        sets.filter(|set| is_wanted(set, wanted)).min_by_key(|set| addresses(set))
+    /// Free devices in the order in which they are given out.
+    fn in_order(&self) -> Vec<&Device> {
+        let lowest_of = |key: &PoolKey| {
+            let alike = self.host.devices.iter().filter(|it| PoolKey::of(it) == *key);
+            alike.map(|it| it.address).min().unwrap()
+        };
+        let place = |device: &&Device| {
+            let key = PoolKey::of(device);
+            let run = device.parent.map(|_| (lowest_of(&key), Reverse(device.address)));
+            (key.rank, run.unwrap_or((device.address, Reverse(device.address))))
+        };
+        let mut devices = self.free_devices();
+        devices.sort_by_key(place);
+        devices
+    }
+
+    /// Devices for each part of the request, tried in order until the rest can be had too.
+    fn first_choice(&self, parts: &[DeviceRequest]) -> Option<Vec<(&Device, u64)>> {
+        let mut wanted: Vec<(u64, &DeviceRequest)> = Vec::new();
+        for (position, part) in parts.iter().enumerate() {
+            wanted.extend((0..part.count).map(|_| (position as u64, part)));
+        }
+        let order = self.in_order();
+        if wanted.len() > order.len() {
+            return None;
+        }
+        let mut chosen = Vec::new();
+        choose(&order, &wanted, 0, &mut chosen).then_some(chosen)
     }
 
     pub(super) fn check_usage(&self, ledger: &Ledger) {
@@ -106,21 +127,37 @@ impl Model {
     }
 }
 
-fn placed(device: &Device) -> (PciAddress, PlacedDevice) {
+fn placed(device: &Device, request: u64) -> (PciAddress, PlacedDevice) {
     let Device { address, product, parent, cell, .. } = *device;
-    (address, PlacedDevice { product, cell, parent })
+    let (request, identity) = (Some(request), device.identity.clone());
+    (address, PlacedDevice { product, cell, parent, request, identity })
 }
 
-fn is_wanted(set: &[&Device], wanted: &BTreeMap<Product, u64>) -> bool {
-    let mut counts: BTreeMap<Product, u64> = BTreeMap::new();
-    for device in set {
-        *counts.entry(device.product).or_default() += 1;
+/// Devices of one part go by ascending place, so that no set is tried twice.
+fn choose<'a>(
+    order: &[&'a Device],
+    wanted: &[(u64, &DeviceRequest)],
+    from: usize,
+    chosen: &mut Vec<(&'a Device, u64)>,
+) -> bool {
+    let Some(((position, part), rest)) = wanted.split_first() else { return true };
+    for (place, device) in order.iter().enumerate().skip(from) {
+        let taken = chosen.iter().any(|(it, _)| bars(it, device));
+        if taken || part.matcher.admits(&PoolKey::of(device)).is_err() {
+            continue;
+        }
+        chosen.push((device, *position));
+        let same = rest.first().is_some_and(|(next, _)| next == position);
+        if choose(order, rest, if same { place + 1 } else { 0 }, chosen) {
+            return true;
+        }
+        chosen.pop();
     }
-    let taken: BTreeSet<PciAddress> = set.iter().map(|device| device.address).collect();
-    let barred = |device: &&Device| device.parent.is_some_and(|parent| taken.contains(&parent));
-    counts == *wanted && !set.iter().any(barred)
+    false
 }
 
-fn addresses(set: &[&Device]) -> Vec<PciAddress> {
-    set.iter().map(|device| device.address).collect()
+fn bars(one: &Device, other: &Device) -> bool {
+    one.address == other.address
+        || one.parent == Some(other.address)
+        || other.parent == Some(one.address)
 }

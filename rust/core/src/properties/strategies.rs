@@ -79,20 +79,11 @@ fn any_devices() -> impl Strategy<Value = Vec<Device>> {
             let root = at(&format!("0000:{number:02x}:00.0"));
             let kind = if vfs.is_empty() { Kind::Pci } else { Kind::Pf };
             if with_pf {
-                devices.push(Device {
-                    address: root,
-                    product,
-                    kind,
-                    parent: None,
-                    cell: Some(cell),
-                });
+                devices.push(Device { cell: Some(cell), ..Device::new(root, product, kind) });
             }
-            devices.extend(vfs.into_iter().enumerate().map(|(vf, product)| Device {
-                address: at(&format!("0000:{number:02x}:01.{vf}")),
-                product,
-                kind: Kind::Vf,
-                parent: Some(root),
-                cell: None,
+            devices.extend(vfs.into_iter().enumerate().map(|(vf, product)| {
+                let own = at(&format!("0000:{number:02x}:01.{vf}"));
+                Device { parent: Some(root), ..Device::new(own, product, Kind::Vf) }
             }));
         }
         devices.truncate(10);

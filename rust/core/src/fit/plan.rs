@@ -1,0 +1,322 @@
+//! What a request wants of the devices, and from which pools each want may be served.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::fit::flow::{Mask, bit};
+use crate::fit::near::{Cells, Level, Nearness, levels};
+use crate::fit::supply::{Supply, Tree};
+use crate::fit::trial::Trial;
+use crate::inventory::Inventory;
+use crate::pci::{Admits, Catalogue, Filter, Kind, PoolEntry, PoolNumber, Slot};
+use crate::request::{DeviceRequest, Request};
+
+/// So many devices for one part of a request, of one provider if it names providers.
+#[derive(Clone, Debug)]
+pub(super) struct Want {
+    /// Position in the request.
+    pub(super) request: usize,
+    pub(super) left: u64,
+    pub(super) levels: &'static [Level],
+    pub(super) level: Level,
+}
+
+/// Devices of one pool that every want sees alike: all of it, or, where requests name single devices,
+/// one of it, or all but those.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) pool: PoolNumber,
+    only: Option<Slot>,
+    except: Vec<Slot>,
+    /// Wants that may be served from it, as far as nearness allows.
+    admits: Mask,
+    pub(super) nearness: Nearness,
+}
+
+/// All wants of a request over the pools of a catalogue.
+#[derive(Clone, Debug)]
+pub(super) struct Plan<'a> {
+    catalogue: &'a Catalogue,
+    pub(super) wants: Vec<Want>,
+    /// By pool, in the order in which pools are given out.
+    pub(super) parts: Vec<Part>,
+    /// Some want can be served by VFs, and some by PFs: they may bar each other.
+    has_trees: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// With `counts` devices for each part of the request; units are not planned here.
+    pub(super) fn of(inventory: &'a Inventory, request: &Request, counts: &[u64]) -> Self {
+        let cells = Cells::of(inventory, request.cells());
+        let mut draft = Draft { catalogue: inventory.catalogue(), pools: BTreeMap::new() };
+        let mut wants = Vec::new();
+        for (position, (devices, count)) in request.devices().iter().zip(counts).enumerate() {
+            if devices.unit.is_some() {
+                continue;
+            }
+            let levels = levels(devices.policy, cells.any());
+            let Some(last) = levels.last().copied() else { continue };
+            for (provider, left) in shares(devices, *count) {
+                draft.admit(devices, provider, wants.len());
+                wants.push(Want { request: position, left, levels, level: last });
+            }
+        }
+        let parts = draft.parts(&cells);
+        let catalogue = inventory.catalogue();
+        let has_trees = has_trees(catalogue, &parts);
+        Self { catalogue, wants, parts, has_trees }
+    }
+
+    /// Wants that may be served from a part now.
+    pub(super) fn mask(&self, part: &Part) -> Mask {
+        let takes = |(want, it): (usize, &Want)| {
+            let takes = it.is_open() && it.level.takes(part.nearness);
+            if takes { bit(want) } else { 0 }
+        };
+        let near: Mask = self.wants.iter().enumerate().map(takes).fold(0, |all, one| all | one);
+        part.admits & near
+    }
+
+    /// Wants that may be served from a device now, whether or not it is free.
+    fn mask_of(&self, slot: Slot) -> Mask {
+        if !self.has_trees {
+            return 0;
+        }
+        let Some(entry) = self.catalogue.entry(slot) else { return 0 };
+        let from = self.parts.partition_point(|part| part.pool < entry.pool);
+        let of_pool = self.parts.iter().skip(from).take_while(|part| part.pool == entry.pool);
+        let mut holding = of_pool.filter(|part| part.has(slot));
+        holding.next().map_or(0, |part| self.mask(part))
+    }
+
+    /// Whether taking a device of a part for a want can take something from the rest of the request.
+    pub(super) fn is_contested(
+        &self,
+        want: usize,
+        part: &Part,
+        slot: Slot,
+        trial: &Trial<'_>,
+    ) -> bool {
+        if self.mask(part) & !bit(want) != 0 {
+            return true;
+        }
+        if !self.has_trees {
+            return false;
+        }
+        let Some(device) = self.catalogue.device(slot) else { return false };
+        let parent = device.parent.and_then(|parent| self.catalogue.find(parent));
+        let wanted = |slot: &Slot| trial.is_free(*slot) && self.mask_of(*slot) != 0;
+        parent.is_some_and(|parent| wanted(&parent))
+            || self.catalogue.vfs_of(slot).iter().any(wanted)
+    }
+
+    /// Whether any device could serve two wants, or bars one that another want could get.
+    pub(super) fn competes(&self, trial: &Trial<'_>) -> bool {
+        let shared = self.parts.iter().any(|part| self.mask(part).count_ones() > 1);
+        shared || !self.supply(trial).trees.is_empty()
+    }
+
+    /// What there is for the wants now.
+    pub(super) fn supply(&self, trial: &Trial<'_>) -> Supply {
+        let mut supply = Supply::default();
+        for part in &self.parts {
+            let mask = self.mask(part);
+            if mask != 0 {
+                let count = supply.singles.entry(mask).or_default();
+                *count = count.saturating_add(part.free_count(trial));
+            }
+        }
+        if self.has_trees {
+            self.plant_trees(trial, &mut supply);
+        }
+        supply
+    }
+
+    /// Take PFs and VFs that bar each other out of the singles.
+    fn plant_trees(&self, trial: &Trial<'_>, supply: &mut Supply) {
+        for part in self.parts.iter().filter(|part| self.is_of_pfs(part)) {
+            let pf = self.mask(part);
+            if pf == 0 {
+                continue;
+            }
+            for slot in part.free(trial) {
+                let vfs = self.wanted_vfs(slot, trial);
+                if !vfs.is_empty() {
+                    subtract(&mut supply.singles, pf, 1);
+                    for (mask, count) in &vfs {
+                        subtract(&mut supply.singles, *mask, *count);
+                    }
+                    supply.trees.push(Tree { pf, vfs });
+                }
+            }
+        }
+    }
+
+    fn wanted_vfs(&self, pf: Slot, trial: &Trial<'_>) -> BTreeMap<Mask, u64> {
+        let mut vfs = BTreeMap::new();
+        let device = self.catalogue.device(pf);
+        let Some(family) = device.and_then(|it| self.catalogue.family(it.address)) else {
+            return vfs;
+        };
+        for pool in &family.pools {
+            let from = self.parts.partition_point(|part| part.pool < *pool);
+            for part in self.parts.iter().skip(from).take_while(|part| part.pool == *pool) {
+                let (mask, count) = (self.mask(part), part.free_count(trial));
+                if mask != 0 && count > 0 {
+                    let sum: &mut u64 = vfs.entry(mask).or_default();
+                    *sum = sum.saturating_add(count);
+                }
+            }
+        }
+        vfs
+    }
+
+    fn is_of_pfs(&self, part: &Part) -> bool {
+        self.catalogue.pool(part.pool).is_some_and(|pool| pool.key.kind == Kind::Pf)
+    }
+}
+
+impl Want {
+    /// Whether it still asks for something.
+    pub(super) fn is_open(&self) -> bool {
+        self.left > 0
+    }
+}
+
+impl Part {
+    /// Whether it may serve a want at some level.
+    pub(super) fn admits(&self, want: usize) -> bool {
+        self.admits & bit(want) != 0
+    }
+
+    fn has(&self, slot: Slot) -> bool {
+        self.only.map_or_else(|| !self.except.contains(&slot), |only| only == slot)
+    }
+
+    pub(super) fn free_count(&self, trial: &Trial<'_>) -> u64 {
+        if let Some(only) = self.only {
+            return u64::from(trial.is_free(only));
+        }
+        let except = self.except.iter().filter(|slot| trial.is_free(**slot)).count();
+        trial.free_count(self.pool).saturating_sub(u64::try_from(except).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn free(&self, trial: &Trial<'_>) -> impl DoubleEndedIterator<Item = Slot> {
+        trial.free(self.pool).filter(|slot| self.has(*slot))
+    }
+
+    pub(super) fn next_free(&self, trial: &Trial<'_>, after: Option<Slot>) -> Option<Slot> {
+        let mut next = trial.next_free(self.pool, after);
+        while let Some(slot) = next.filter(|slot| !self.has(*slot)) {
+            next = trial.next_free(self.pool, Some(slot));
+        }
+        next
+    }
+}
+
+/// A part of a request by provider; the whole of it when it names none.
+fn shares(devices: &DeviceRequest, count: u64) -> Vec<(Option<&Arc<str>>, u64)> {
+    if devices.providers.is_empty() {
+        return vec![(None, count)];
+    }
+    let named = count >= devices.count;
+    devices.providers.iter().filter(|_| named).map(|(name, share)| (Some(name), *share)).collect()
+}
+
+fn has_trees(catalogue: &Catalogue, parts: &[Part]) -> bool {
+    let kinds = |part: &Part| catalogue.pool(part.pool).map(|pool| pool.key.kind);
+    let has = |wanted: fn(&Kind) -> bool| parts.iter().filter_map(kinds).any(|it| wanted(&it));
+    has(|kind| *kind == Kind::Pf) && has(|kind| matches!(kind, Kind::Vf | Kind::Vdpa))
+}
+
+fn subtract(counts: &mut BTreeMap<Mask, u64>, mask: Mask, count: u64) {
+    if let Some(sum) = counts.get_mut(&mask) {
+        *sum = sum.saturating_sub(count);
+    }
+}
+
+/// Which wants a pool serves, as a whole and device by device.
+#[derive(Default)]
+struct Admitted {
+    whole: Mask,
+    single: BTreeMap<Slot, Mask>,
+}
+
+/// Parts that are being made.
+struct Draft<'a> {
+    catalogue: &'a Catalogue,
+    pools: BTreeMap<PoolNumber, Admitted>,
+}
+
+impl Draft<'_> {
+    fn admit(&mut self, devices: &DeviceRequest, provider: Option<&Arc<str>>, want: usize) {
+        for_each_candidate(self.catalogue, devices, |number, pool| {
+            let Ok(admits) = what_is_admitted(devices, provider, pool) else { return };
+            let admitted = self.pools.entry(number).or_default();
+            match admits {
+                Admits::All => admitted.whole |= bit(want),
+                Admits::Only(named) => {
+                    let slots = named.iter().filter_map(|address| self.catalogue.find(*address));
+                    let here = slots.filter(|slot| {
+                        self.catalogue.entry(*slot).is_some_and(|entry| entry.pool == number)
+                    });
+                    here.for_each(|slot| *admitted.single.entry(slot).or_default() |= bit(want));
+                }
+            }
+        });
+    }
+
+    fn parts(self, cells: &Cells<'_>) -> Vec<Part> {
+        let mut parts = Vec::with_capacity(self.pools.len());
+        for (pool, admitted) in self.pools {
+            let cell = self.catalogue.pool(pool).and_then(|pool| pool.key.cell);
+            let nearness = cells.nearness(cell);
+            let whole = admitted.whole;
+            let except: Vec<Slot> = admitted.single.keys().copied().collect();
+            let single = admitted.single.into_iter().map(|(slot, mask)| Part {
+                pool,
+                only: Some(slot),
+                except: Vec::new(),
+                admits: mask | whole,
+                nearness,
+            });
+            parts.extend(single);
+            if whole != 0 {
+                parts.push(Part { pool, only: None, except, admits: whole, nearness });
+            }
+        }
+        parts
+    }
+}
+
+/// The pools that can matter to a request; all, unless it insists on products.
+fn for_each_candidate(
+    catalogue: &Catalogue,
+    devices: &DeviceRequest,
+    mut each: impl FnMut(PoolNumber, &PoolEntry),
+) {
+    let Some(products) = devices.matcher.products() else {
+        catalogue.pools().iter().enumerate().for_each(|(number, pool)| each(number, pool));
+        return;
+    };
+    for product in products {
+        for number in catalogue.pools_of(product) {
+            if let Some(pool) = catalogue.pool(*number) {
+                each(*number, pool);
+            }
+        }
+    }
+}
+
+/// What of a pool may be given for a request, or the first filter that takes it away.
+pub(super) fn what_is_admitted(
+    devices: &DeviceRequest,
+    provider: Option<&Arc<str>>,
+    pool: &PoolEntry,
+) -> Result<Admits, Filter> {
+    let admits = devices.matcher.admits(&pool.key)?;
+    if provider.is_some() && pool.key.provider.as_ref() != provider {
+        return Err(Filter::Provider);
+    }
+    Ok(admits)
+}
