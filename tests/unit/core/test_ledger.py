@@ -47,11 +47,12 @@ def test_a_booking_is_the_placement_of_what_was_asked(ledger: _core.Ledger) -> N
             "cpus": "0-15",
             "devices": [
                 {
-                    "address": "0000:41:01.0",
+                    "address": "0000:41:01.3",
                     "vendor_id": INTEL,
                     "product_id": VF,
                     "cell": 0,
                     "parent": "0000:41:00.0",
+                    "request": 0,
                 }
             ],
             "counters": {"slots": 2},
@@ -149,7 +150,7 @@ def test_an_audit_names_what_differs(ledger: _core.Ledger) -> None:
     assert [(it.kind, it.subject, it.claim_id) for it in differences] == [
         ("booked_not_stored", "a", "a"),
         ("stored_not_booked", "b", "b"),
-        ("device_missing", "0000:41:01.0", "a"),
+        ("device_missing", "0000:41:01.3", "a"),
     ]
     assert differences[0].observed is None
 
@@ -191,7 +192,7 @@ def test_values_are_frozen_and_tell_what_they_hold(ledger: _core.Ledger) -> None
     placement = ledger.book("a", asking(pfs=1))
     assert repr(placement.devices) == (
         f"[PlacedDevice(address='0000:41:00.0', vendor_id='{INTEL}', product_id='{PF}', "
-        "cell=0, parent=None)]"
+        "cell=0, parent=None, request=0, identity=None)]"
     )
     with pytest.raises(AttributeError):
         placement.vcpus = 1

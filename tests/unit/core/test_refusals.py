@@ -63,12 +63,12 @@ def test_devices_that_bar_each_other_are_refused_with_their_filters(ledger: _cor
     [reason] = refused.value.details["reasons"]
     misfit = Misfit.model_validate(reason, from_attributes=True)
     assert [(it.filter, it.removed, it.left) for it in misfit.filters] == [
-        ("product", 1, 4),
-        ("booked", 0, 4),
-        ("barred_by_pf_or_vfs", 0, 4),
+        ("spec", 1, 4),
         ("rest_of_request", 4, 0),
     ]
-    assert refused.value.details["nearest"].devices == [(INTEL, PF, 1)]
+    [pool] = misfit.pools
+    assert (misfit.request, pool.product_id, pool.parent, pool.total) == (1, VF, "0000:41:00.0", 4)
+    assert refused.value.details["nearest"].device_counts == [1, 0]
 
 
 def test_a_claim_id_is_booked_once(ledger: _core.Ledger) -> None:
@@ -115,6 +115,11 @@ def test_beyond_the_bound_nothing_is_claimed_to_be_known() -> None:
         ledger.could_fit(request)
 
 
+def asked_device(**words: Any) -> SimpleNamespace:
+    nothing = DeviceRequest(vendor_id=INTEL, product_id=VF).model_dump()
+    return SimpleNamespace(**(nothing | words))
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
@@ -123,8 +128,12 @@ def test_beyond_the_bound_nothing_is_claimed_to_be_known() -> None:
         ({"memory_mib": 2**64}, "memory_mib is 18446744073709551616"),
         ({"disk_mib": "8"}, "disk_mib is '8'"),
         ({"counters": {"slots": 0}}, "slots is 0"),
-        ({"devices": [SimpleNamespace(vendor_id="8086", product_id="1889", count=0)]}, "count"),
-        ({"devices": [SimpleNamespace(vendor_id="x", product_id="1889", count=1)]}, "`x` is not"),
+        ({"devices": [asked_device(count=0)]}, "count"),
+        ({"devices": [asked_device(vendor_id="x")]}, "`x` is not"),
+        ({"devices": [asked_device(numa_policy="near")]}, "`near` is not `required`, `legacy`"),
+        ({"devices": [asked_device(vendor_id=None, alias="a10")]}, "alias `a10` is not resolved"),
+        ({"devices": [asked_device(vendor_id=None)]}, "says no kind"),
+        ({"devices": [asked_device(providers=("p", "q"))]}, "2 providers are named for 1 devices"),
     ],
 )
 def test_words_that_no_object_lets_through_are_refused_all_the_same(
@@ -136,6 +145,7 @@ def test_words_that_no_object_lets_through_are_refused_all_the_same(
         "disk_mib": None,
         "devices": (),
         "counters": {},
+        "cells": None,
     }
     with pytest.raises(BadRequest, match=words):
         ledger.fit(SimpleNamespace(**(nothing | asked)))  # type: ignore[arg-type]
