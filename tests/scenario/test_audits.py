@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -12,8 +13,11 @@ import anyio.to_thread
 import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
 
+from innkeeper.clock import Clock
 from innkeeper.config import Config
+from innkeeper.drivers import Change
 from innkeeper.drivers.simulated import simulated
+from innkeeper.drivers.still import no_changes
 from innkeeper.errors import HostUnreadable
 from innkeeper.objects import ClaimSpec, DeviceRequest, EventKind, Host, Request
 from innkeeper.tracker import Tracker
@@ -33,6 +37,9 @@ class ChangingHost:
         if self.broken:
             raise HostUnreadable("/sys is gone")
         return self.host
+
+    def changes(self, clock: Clock) -> AsyncIterator[Change]:
+        return no_changes()
 
 
 async def claim_vf(tracker: Tracker) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,10 @@ import anyio.to_thread
 import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
 
+from innkeeper.clock import Clock
+from innkeeper.drivers import Change
 from innkeeper.drivers.simulated import SimulatedDriver
+from innkeeper.drivers.still import no_changes
 from innkeeper.errors import HostUnreadable, InnkeeperError, NoFit, StoreLocked
 from innkeeper.objects import (
     ChangeSet,
@@ -166,6 +169,9 @@ class ChangingHost:
             raise HostUnreadable("/sys is gone")
         spec = f"cpus={self.cpus},cells=1,memory=16GiB,pfs=1,vfs={self.vfs}"
         return SimulatedDriver(spec).observe()
+
+    def changes(self, clock: Clock) -> AsyncIterator[Change]:
+        return no_changes()
 
 
 async def test_who_waits_for_what_a_shrunken_host_never_has_is_sent_away(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from innkeeper.clock import Clock
+from innkeeper.drivers.base import Change
 from innkeeper.drivers.capture.manifest import MANIFEST, MANIFEST_LIMIT, Manifest
 from innkeeper.drivers.capture.unpack import unpack
+from innkeeper.drivers.still import no_changes
 from innkeeper.drivers.sysfs import SysfsDriver
 from innkeeper.drivers.sysfs.place import find_root
 from innkeeper.errors import HostUnreadable
@@ -41,6 +44,9 @@ class CaptureDriver:
             "warnings": tuple(dict.fromkeys([*self.manifest.skipped, *host.warnings])),
         }
         return host.model_copy(update=update)
+
+    def changes(self, clock: Clock) -> AsyncIterator[Change]:  # noqa: D102
+        return no_changes()
 
 
 @contextmanager

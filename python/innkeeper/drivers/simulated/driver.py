@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator
 from uuid import UUID
 
+from innkeeper.clock import Clock
+from innkeeper.drivers.base import Change
 from innkeeper.drivers.simulated.devices import lay_out_functions
 from innkeeper.drivers.simulated.spec import SimulatedSpec, parse_spec
 from innkeeper.drivers.simulated.topology import lay_out_cells, lay_out_cpus, pages_of_host
+from innkeeper.drivers.still import no_changes
 from innkeeper.objects import Disk, Host
 
 
@@ -24,6 +28,9 @@ class SimulatedDriver:
 
     def observe(self) -> Host:  # noqa: D102
         return self._host
+
+    def changes(self, clock: Clock) -> AsyncIterator[Change]:  # noqa: D102
+        return no_changes()
 
 
 def simulated(spec: str) -> Host:

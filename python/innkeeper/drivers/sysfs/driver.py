@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from innkeeper.clock import Clock, SystemClock
+from innkeeper.drivers.base import Change
+from innkeeper.drivers.still import no_changes
 from innkeeper.drivers.sysfs.cells import read_memory
 from innkeeper.drivers.sysfs.cpus import read_cpu_sets, read_cpus
 from innkeeper.drivers.sysfs.identity import (
@@ -52,6 +56,9 @@ class SysfsDriver:
             raise HostUnreadable(message, root=root) from error
         with tree:
             return self._observe(tree, root, notes)
+
+    def changes(self, clock: Clock) -> AsyncIterator[Change]:  # noqa: D102
+        return no_changes()
 
     def _observe(self, tree: Tree, root: str, notes: Notes) -> Host:
         sets = read_cpu_sets(tree)
