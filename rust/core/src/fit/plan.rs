@@ -219,7 +219,7 @@ fn shares(devices: &DeviceRequest, count: u64) -> Vec<(Option<&Arc<str>>, u64)> 
     if devices.providers.is_empty() {
         return vec![(None, count)];
     }
-    let named = count >= devices.count;
+    let named = count > 0 && count >= devices.count;
     devices.providers.iter().filter(|_| named).map(|(name, share)| (Some(name), *share)).collect()
 }
 

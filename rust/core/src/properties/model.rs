@@ -1,16 +1,16 @@
 //! What a ledger means, written to be read and not to be fast.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::amounts::Resource;
 use crate::cpuset::CpuList;
 use crate::ids::ClaimId;
 use crate::ledger::Ledger;
-use crate::pci::{Device, PciAddress, PoolKey};
+use crate::pci::{Device, PciAddress};
 use crate::placement::{PlacedDevice, Placement};
+use crate::properties::choice;
 use crate::properties::strategies::Host;
-use crate::request::{DeviceRequest, Request};
+use crate::request::Request;
 
 pub(super) struct Model {
     pub(super) host: Host,
@@ -43,7 +43,7 @@ impl Model {
         if !request.amounts().iter().all(fits) {
             return None;
         }
-        let chosen = self.first_choice(request.devices())?;
+        let chosen = choice::first(&self.host, &self.free_devices(), request)?;
         let asks_cpus = request.amounts().contains_key(&Resource::Vcpus);
         Some(Placement {
             amounts: request.amounts().clone(),
@@ -72,46 +72,22 @@ impl Model {
         let held = self.held();
         let free = |device: &&Device| {
             let parent_held = device.parent.is_some_and(|parent| held.contains_key(&parent));
+            let withheld = self.host.devices.iter().any(|other| {
+                other.withheld.is_some()
+                    && (other.address == device.address
+                        || other.parent == Some(device.address)
+                        || device.parent == Some(other.address))
+            });
             let vf_held = held.iter().any(|(address, placed)| {
                 let known = self.host.devices.iter().find(|it| it.address == *address);
                 placed.parent == Some(device.address)
                     || known.is_some_and(|it| it.parent == Some(device.address))
             });
-            !held.contains_key(&device.address) && !parent_held && !vf_held
+            !held.contains_key(&device.address) && !parent_held && !vf_held && !withheld
         };
         let mut free: Vec<&Device> = self.host.devices.iter().filter(free).collect();
         free.sort_by_key(|device| device.address);
         free
-    }
-
-    /// Free devices in the order in which they are given out.
-    fn in_order(&self) -> Vec<&Device> {
-        let lowest_of = |key: &PoolKey| {
-            let alike = self.host.devices.iter().filter(|it| PoolKey::of(it) == *key);
-            alike.map(|it| it.address).min().unwrap()
-        };
-        let place = |device: &&Device| {
-            let key = PoolKey::of(device);
-            let run = device.parent.map(|_| (lowest_of(&key), Reverse(device.address)));
-            (key.rank, run.unwrap_or((device.address, Reverse(device.address))))
-        };
-        let mut devices = self.free_devices();
-        devices.sort_by_key(place);
-        devices
-    }
-
-    /// Devices for each part of the request, tried in order until the rest can be had too.
-    fn first_choice(&self, parts: &[DeviceRequest]) -> Option<Vec<(&Device, u64)>> {
-        let mut wanted: Vec<(u64, &DeviceRequest)> = Vec::new();
-        for (position, part) in parts.iter().enumerate() {
-            wanted.extend((0..part.count).map(|_| (position as u64, part)));
-        }
-        let order = self.in_order();
-        if wanted.len() > order.len() {
-            return None;
-        }
-        let mut chosen = Vec::new();
-        choose(&order, &wanted, 0, &mut chosen).then_some(chosen)
     }
 
     pub(super) fn check_usage(&self, ledger: &Ledger) {
@@ -131,33 +107,4 @@ fn placed(device: &Device, request: u64) -> (PciAddress, PlacedDevice) {
     let Device { address, product, parent, cell, .. } = *device;
     let (request, identity) = (Some(request), device.identity.clone());
     (address, PlacedDevice { product, cell, parent, request, identity })
-}
-
-/// Devices of one part go by ascending place, so that no set is tried twice.
-fn choose<'a>(
-    order: &[&'a Device],
-    wanted: &[(u64, &DeviceRequest)],
-    from: usize,
-    chosen: &mut Vec<(&'a Device, u64)>,
-) -> bool {
-    let Some(((position, part), rest)) = wanted.split_first() else { return true };
-    for (place, device) in order.iter().enumerate().skip(from) {
-        let taken = chosen.iter().any(|(it, _)| bars(it, device));
-        if taken || part.matcher.admits(&PoolKey::of(device)).is_err() {
-            continue;
-        }
-        chosen.push((device, *position));
-        let same = rest.first().is_some_and(|(next, _)| next == position);
-        if choose(order, rest, if same { place + 1 } else { 0 }, chosen) {
-            return true;
-        }
-        chosen.pop();
-    }
-    false
-}
-
-fn bars(one: &Device, other: &Device) -> bool {
-    one.address == other.address
-        || one.parent == Some(other.address)
-        || other.parent == Some(one.address)
 }

@@ -9,15 +9,17 @@ use proptest::sample::select;
 use crate::amounts::{Quantity, Ratio, Resource};
 use crate::ids::ClaimId;
 use crate::inventory::Inventory;
-use crate::pci::{Device, Kind, Product};
-use crate::request::Request;
-use crate::samples::at;
+use crate::pci::{Device, Kind, Matcher, Pattern, Product, Withheld};
+use crate::request::{DeviceRequest, NumaPolicy, Request, Unit, UnitPlace};
+use crate::samples::{at, tagged};
 
 #[derive(Clone, Debug)]
 pub(super) struct Host {
     pub(super) quantities: BTreeMap<Resource, Quantity>,
     pub(super) devices: Vec<Device>,
     pub(super) shared_cpus: &'static str,
+    /// The socket of each cell.
+    pub(super) cells: BTreeMap<i64, Option<i64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +40,7 @@ impl Host {
             }
         }
         let cpus = self.shared_cpus.parse().unwrap();
+        let inventory = inventory.with_cells(self.cells.clone());
         inventory.with_shared_cpus(cpus).with_devices(self.devices.clone()).unwrap()
     }
 
@@ -70,20 +73,44 @@ fn any_counter() -> impl Strategy<Value = Resource> {
     select(vec!["slots", "asids"]).prop_map(|name| Resource::Counter(name.into()))
 }
 
+/// What a card has that its functions share.
+fn any_card() -> impl Strategy<Value = Device> {
+    let cell = select(vec![None, Some(0_i64), Some(1), Some(2)]);
+    let tags =
+        select(vec![vec![], vec![("net", Some("a"))], vec![("net", Some("b")), ("fast", None)]]);
+    let provider = select(vec![None, None, Some("p"), Some("q")]);
+    let switch = select(vec![None, Some("0000:f0:00.0"), Some("0000:f1:00.0")]);
+    let withheld = select(vec![None, None, None, Some(Withheld::Cordoned)]);
+    (any_product(), cell, tags, provider, switch, withheld).prop_map(
+        |(product, cell, tags, provider, switch, withheld)| Device {
+            cell,
+            provider: provider.map(Into::into),
+            switch: switch.map(at),
+            iommu_group: cell.map(|cell| u64::try_from(cell).unwrap()),
+            withheld,
+            ..tagged(Device::new(at("0000:00:00.0"), product, Kind::Pci), &tags)
+        },
+    )
+}
+
 /// Up to ten functions; the PF of some VFs is not among them.
 fn any_devices() -> impl Strategy<Value = Vec<Device>> {
-    let family = (any_product(), vec(any_product(), 0..5), any::<bool>(), 0_i64..2);
+    let family = (any_card(), vec(any_product(), 0..5), any::<bool>());
     vec(family, 0..4).prop_map(|families| {
         let mut devices = Vec::new();
-        for (number, (product, vfs, with_pf, cell)) in families.into_iter().enumerate() {
+        for (number, (card, vfs, with_pf)) in families.into_iter().enumerate() {
             let root = at(&format!("0000:{number:02x}:00.0"));
             let kind = if vfs.is_empty() { Kind::Pci } else { Kind::Pf };
             if with_pf {
-                devices.push(Device { cell: Some(cell), ..Device::new(root, product, kind) });
+                devices.push(Device { address: root, kind, ..card.clone() });
             }
-            devices.extend(vfs.into_iter().enumerate().map(|(vf, product)| {
-                let own = at(&format!("0000:{number:02x}:01.{vf}"));
-                Device { parent: Some(root), ..Device::new(own, product, Kind::Vf) }
+            devices.extend(vfs.into_iter().enumerate().map(|(vf, product)| Device {
+                address: at(&format!("0000:{number:02x}:01.{vf}")),
+                product,
+                kind: Kind::Vf,
+                parent: Some(root),
+                withheld: None,
+                ..card.clone()
             }));
         }
         devices.truncate(10);
@@ -95,13 +122,72 @@ pub(super) fn any_host() -> impl Strategy<Value = Host> {
     let amounts = [any_quantity(), any_quantity(), any_quantity()];
     let counters = btree_map(any_counter(), any_quantity(), 0..3);
     let cpus = select(vec!["", "0-15", "0-3,8"]);
-    (amounts, counters, any_devices(), cpus).prop_map(
-        |(amounts, counters, devices, shared_cpus)| {
+    let sockets =
+        select(vec![vec![Some(0), Some(0), Some(1)], vec![Some(0), None, Some(0)], vec![]]);
+    (amounts, counters, any_devices(), cpus, sockets).prop_map(
+        |(amounts, counters, devices, shared_cpus, sockets)| {
             let names = [Resource::Vcpus, Resource::MemoryMib, Resource::DiskMib];
             let quantities = names.into_iter().zip(amounts).chain(counters).collect();
-            Host { quantities, devices, shared_cpus }
+            let cells = (0..).zip(sockets).collect();
+            Host { quantities, devices, shared_cpus, cells }
         },
     )
+}
+
+fn any_matcher() -> impl Strategy<Value = Matcher> {
+    let property = select(vec![
+        ("product_id", Some("1889")),
+        ("product_id", Some("10fb")),
+        ("dev_type", Some("type-PF")),
+        ("dev_type", Some("type-VF")),
+        ("net", Some("A")),
+        ("net", None),
+        ("address", Some("0000:01:00.0")),
+    ]);
+    let pattern = vec(property, 0..3).prop_map(|properties| {
+        let add = |pattern: Pattern, (key, value): (&str, Option<&str>)| pattern.with(key, value);
+        properties.into_iter().fold(Pattern::default(), add)
+    });
+    prop_oneof![
+        any_product().prop_map(Matcher::of_product),
+        vec(pattern, 1..3).prop_map(Matcher::new),
+    ]
+}
+
+fn any_unit() -> impl Strategy<Value = Unit> {
+    let place = select(vec![UnitPlace::Slot, UnitPlace::Switch, UnitPlace::IommuGroup]);
+    let members = vec((any_matcher(), 1_u64..3), 0..3);
+    (place, members).prop_map(|(place, members)| Unit { place, members })
+}
+
+fn any_device_request() -> impl Strategy<Value = DeviceRequest> {
+    let policy = select(vec![
+        NumaPolicy::Required,
+        NumaPolicy::Legacy,
+        NumaPolicy::Preferred,
+        NumaPolicy::Socket,
+    ]);
+    let plain = || (any_matcher(), 1_u64..4, policy.clone());
+    let plain_one = plain().prop_map(|(matcher, count, policy)| DeviceRequest {
+        policy,
+        ..DeviceRequest::new("some", matcher, count)
+    });
+    let provided = (plain(), btree_map(select(vec!["p", "q"]), 1_u64..3, 1..3)).prop_map(
+        |((matcher, _, policy), providers)| DeviceRequest {
+            policy,
+            count: providers.values().sum(),
+            providers: providers.into_iter().map(|(name, count)| (name.into(), count)).collect(),
+            ..DeviceRequest::new("provided", matcher, 0)
+        },
+    );
+    let united = (any_matcher(), 1_u64..3, policy.clone(), any_unit()).prop_map(
+        |(matcher, count, policy, unit)| DeviceRequest {
+            policy,
+            unit: Some(unit),
+            ..DeviceRequest::new("units", matcher, count)
+        },
+    );
+    prop_oneof![4 => plain_one, 1 => provided, 1 => united]
 }
 
 pub(super) fn any_request() -> impl Strategy<Value = Request> {
@@ -112,15 +198,12 @@ pub(super) fn any_request() -> impl Strategy<Value = Request> {
         any_counter()
     ];
     let amounts = vec((resource, 0_u64..6), 0..3);
-    let devices = vec((any_product(), 1_u64..4), 0..3);
-    (amounts, devices).prop_map(|(amounts, devices)| {
-        let request = Request::default();
-        let request = amounts
-            .into_iter()
-            .fold(request, |request, (resource, amount)| request.with_amount(resource, amount));
-        devices
-            .into_iter()
-            .fold(request, |request, (product, count)| request.with_devices(product, count))
+    let devices = vec(any_device_request(), 0..4);
+    let cells = select(vec![vec![], vec![], vec![0_i64], vec![1], vec![0, 2]]);
+    (amounts, devices, cells).prop_map(|(amounts, devices, cells)| {
+        let add = |request: Request, (resource, amount)| request.with_amount(resource, amount);
+        let request = amounts.into_iter().fold(Request::default(), add);
+        devices.into_iter().fold(request, Request::with_device_request).on_cells(cells)
     })
 }
 
