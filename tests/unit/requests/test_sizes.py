@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from innkeeper.errors import BadRequest
 from innkeeper.objects import DeviceRequest
 from innkeeper.requests.sizes import (
+    parse_cells,
     parse_count,
     parse_counter,
     parse_device,
@@ -138,7 +139,54 @@ def test_devices_are_asked_for_by_ids(text: str, vendor: str, product: str, coun
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("8086", "VENDOR:PRODUCT=COUNT"),
+        ("a10", {"alias": "a10"}),
+        ("a10=2", {"alias": "a10", "count": 2}),
+        ("QuickAssist 2 = 3 ", {"alias": "QuickAssist 2", "count": 3}),
+        ("8086", {"alias": "8086"}),
+        ("a10=2,numa_policy=required", {"alias": "a10", "count": 2, "numa_policy": "required"}),
+        (
+            "8086:1889, numa_policy = socket",
+            {"vendor_id": "8086", "product_id": "1889", "numa_policy": "socket"},
+        ),
+    ],
+)
+def test_devices_are_asked_for_by_alias_and_near(text: str, words: dict[str, object]) -> None:
+    asked = parse_device(text)
+    assert asked.model_dump(mode="json", exclude_unset=True) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [("0", (0,)), ("2,0", (0, 2)), ("0-2,1", (0, 1, 2)), (" 5 - 5 ", None), ("0-1023", 1024)],
+)
+def test_cells_are_named_by_id(text: str, cells: tuple[int, ...] | int | None) -> None:
+    if cells is None:
+        with pytest.raises(BadRequest, match="such as 0 or 0,2-3"):
+            parse_cells(text)
+    elif isinstance(cells, int):
+        assert len(parse_cells(text)) == cells
+    else:
+        assert parse_cells(text) == cells
+
+
+@pytest.mark.parametrize("text", ["", "a", "-1", "3-1", "0-1024", "0-99999999", "0-1000,2000-2100"])
+def test_cells_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_cells(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "ALIAS=COUNT or VENDOR:PRODUCT=COUNT"),
+        ("=2", "ALIAS=COUNT"),
+        ("a" * 256, "ALIAS=COUNT"),
+        ("a\x1bb", "ALIAS=COUNT"),
+        ("a10=", "device a10 '' should be a whole number"),
+        ("a10=2,near", "'near' after the comma"),
+        ("a10=2,", "'' after the comma"),
+        ("a10=2,numa_policy=nearby", "preferred"),
+        ("8086:1889,numa_policy=", "unknown NUMA policy"),
         ("0x8086:1889=1", "no vendor id: four hex digits without 0x"),
         ("8086:18g9=1", "no product id"),
         ("8086:1889:1=1", "no product id"),
@@ -174,7 +222,8 @@ def test_a_counter_that_is_none_is_refused(text: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "parse", [parse_memory, parse_disk, parse_duration, parse_device, parse_counter]
+    "parse",
+    [parse_memory, parse_disk, parse_duration, parse_device, parse_counter, parse_cells],
 )
 @given(text=st.text(max_size=20))
 def test_any_text_is_read_or_refused(parse: Callable[[str], object], text: str) -> None:
