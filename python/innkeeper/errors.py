@@ -26,6 +26,7 @@ InnkeeperError
  |- NotFound                not_found
  |   |- UnknownClaim        unknown_claim
  |   |- UnknownInstance     unknown_instance   a shared database has no row of it
+ |   |- UnknownSubject      unknown_subject    this host has no such cell, CPU or device
  |- Forbidden               forbidden          the peer's role does not allow it
  |- Draining                draining           the daemon is stopping
  |- TooManyWaiting          too_many_waiting
@@ -230,6 +231,12 @@ class UnknownInstance(NotFound):
     """A shared database has no live row of the instance, and innkeeper makes none there."""
 
     code = "unknown_instance"
+
+
+class UnknownSubject(NotFound):
+    """A cordon is asked for around something that this host does not have."""
+
+    code = "unknown_subject"
 
 
 class Forbidden(InnkeeperError):

@@ -38,6 +38,7 @@ STATUS_BY_CODE: Final = {
     "not_found": 404,
     "unknown_claim": 404,
     "unknown_instance": 404,
+    "unknown_subject": 404,
     "forbidden": 403,
     "draining": 503,
     "too_many_waiting": 429,

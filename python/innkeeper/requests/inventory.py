@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from innkeeper.config import Config, Counter, DeviceSpec
-from innkeeper.objects import Device, Host, Inventory, PciFunction, Quantity
-
-#: PCI base class of bridges (PCI Code and ID Assignment Specification, class 06h).
-_BRIDGE = "06"
+from innkeeper.objects import Device, Host, Inventory, PciFunction, PlacedDevice, Quantity
+from innkeeper.objects.cordon import Cordon
+from innkeeper.objects.host import InventoryCell
+from innkeeper.requests.cordoned import Cordoned
+from innkeeper.requests.offer import Offer, Rule, Rules, why_not_offered
 
 
 def take_inventory(
     host: Host,
     config: Config = Config(),  # noqa: B008 - immutable
-    held: Container[str] = (),
+    *,
+    held: Iterable[PlacedDevice] = (),
+    cordons: Iterable[Cordon] = (),
+    rules: Rules | None = None,
 ) -> Inventory:
     """What of the host may be handed out.
 
-    vCPUs are the CPUs that are online and not isolated; memory is what preallocated hugepages leave;
-    disk is the file system of `disk.path`. A reservation above its total counts as the total;
-    `inventory_warnings` says so. Devices that claims hold, by address, stay whatever else speaks
-    against them: a guest that runs opens its device, and then the host itself reports it as used.
+    vCPUs are the CPUs that are online, not isolated and not cordoned; memory is what preallocated
+    hugepages leave; disk is the file system of `disk.path`. A reservation above its total counts as
+    the total; `inventory_warnings` says so. `rules` are those of `config` where none are given.
+    Devices that claims hold stay whatever else speaks against them: a guest that runs opens its
+    device, and then the host itself reports it as used.
     """
-    shared = [cpu.id for cpu in host.cpus if cpu.online and not cpu.isolated]
+    offer, standing = Offer(), tuple(cordons)
+    cordoned = Cordoned.of(standing)
+    offer.observe(host.functions, rules or rules_of(config))
+    by_address = {placed.address: placed for placed in held}
+    return put_together(host, config, cordoned, offer.devices(by_address, standing, cordoned))
+
+
+def put_together(
+    host: Host, config: Config, cordoned: Cordoned, devices: tuple[Device, ...]
+) -> Inventory:
+    """An inventory of devices that were found already, and of everything else of the host."""
+    shared = [
+        cpu.id
+        for cpu in host.cpus
+        if cpu.online
+        and not cpu.isolated
+        and cpu.id not in cordoned.cpus
+        and cpu.cell not in cordoned.cells
+    ]
     reserved, ratios = config.reserved, config.ratios
     return Inventory(
         vcpus=_quantity(len(shared), reserved.vcpus, ratios.vcpus),
@@ -32,9 +57,25 @@ def take_inventory(
         counters={
             one.name: _quantity(one.total, one.reserved, one.ratio) for one in config.counters
         },
-        devices=tuple(_devices(host.functions, config, held)),
+        devices=devices,
         shared_cpus=format_cpus(shared),
+        cells=tuple(_cells(host)),
+        cordoned=cordoned.host,
     )
+
+
+def _cells(host: Host) -> Iterator[InventoryCell]:
+    sockets: dict[int | None, Tally[int]] = {}
+    for cpu in host.cpus:
+        if cpu.socket is not None:
+            sockets.setdefault(cpu.cell, Tally())[cpu.socket] += 1
+    for cell in host.cells:
+        yield InventoryCell(id=cell.id, socket=_most_common(sockets.get(cell.id)))
+
+
+def _most_common(sockets: Tally[int] | None) -> int | None:
+    """Of sockets with equally many CPUs the lowest."""
+    return min(sockets, key=lambda one: (-sockets[one], one)) if sockets else None
 
 
 def inventory_warnings(host: Host, config: Config) -> tuple[str, ...]:
@@ -68,30 +109,23 @@ def _ordinary_memory_mib(host: Host) -> int:
     return max(host.memory_kib - hugepages_kib, 0) // 1024
 
 
-def _devices(
-    functions: Iterable[PciFunction], config: Config, held: Container[str]
-) -> Iterator[Device]:
-    for function in functions:
-        if function.address in held or why_not_claimable(function, config) is None:
-            yield Device(
-                address=function.address,
-                vendor_id=function.vendor_id,
-                product_id=function.product_id,
-                kind=function.kind,
-                parent=function.parent,
-                cell=function.cell,
-            )
-
-
 def why_not_claimable(function: PciFunction, config: Config) -> str | None:
     """Why a function is never handed out, in words for people; null when it may be."""
-    if function.class_id.startswith(_BRIDGE):
-        return "a bridge"
-    if function.used_by_host is not None:
-        return f"in use by host: {function.used_by_host}"
-    if find_spec(function, config) is None:
-        return "no [[devices]] entry admits it"
-    return None
+    (rule,) = rules_of(config).find_all([function])
+    return why_not_offered(function, rule)
+
+
+def rules_of(config: Config) -> Rules:
+    """The `[[devices]]` entries."""
+    return _Entries(config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    config: Config
+
+    def find_all(self, functions: Sequence[PciFunction]) -> list[Rule | None]:
+        return [Rule() if find_spec(one, self.config) else None for one in functions]
 
 
 def find_spec(function: PciFunction, config: Config) -> DeviceSpec | None:

@@ -7,7 +7,7 @@ comparison runs on a snapshot of the ledger. Whatever changed meanwhile is left 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -29,8 +29,10 @@ from innkeeper.objects import (
     Host,
     Severity,
 )
-from innkeeper.requests.inventory import take_inventory
+from innkeeper.requests.offer import Remark
+from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.sync import refresh
 from innkeeper.tracker.writing import Step
 
 log = structlog.get_logger(__name__)
@@ -44,6 +46,8 @@ SEVERITY = {
     "placement_differs": Severity.ERROR,
     "oversubscribed": Severity.ERROR,
     "device_missing": Severity.ERROR,
+    "device_changed": Severity.ERROR,
+    "device_moved": Severity.ERROR,
     "claim_unreadable": Severity.ERROR,
     "counter_missing": Severity.WARNING,
     "host_unreadable": Severity.ERROR,
@@ -57,6 +61,11 @@ SUGGESTED = {
     "placement_differs": "restart the daemon: it rebuilds the ledger from the store",
     "oversubscribed": "release claims, or lower what is reserved",
     "device_missing": "release the claim when its instance is gone, or bring the device back",
+    "device_changed": "release the claim: its instance has lost the device, or uses another one",
+    "device_moved": "release the claim: its instance was given an address that is not its device's",
+    "device_retired": "put the [[devices]] entry back, or let the claim end",
+    "clean_failed": "see why the command fails; `innkeeper devices uncordon` gives the device out "
+    "as it is",
     "claim_unreadable": "find its instance; claim again under another id, or stop it",
     "database_set_aside": "compare what runs with `innkeeper claims`, claim what is missing, then "
     "move that file away",
@@ -67,11 +76,21 @@ SUGGESTED = {
 class Audits:
     """Compares what is booked with what is stored and what the host has."""
 
-    def __init__(self, parts: Parts, driver: Driver) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        driver: Driver,
+        cordons: Cordons,
+        remarks: Callable[[], Sequence[Remark]],
+    ) -> None:
         self._parts = parts
         self._driver = driver
+        self._cordons = cordons
+        self._remarks = remarks
+        """What others have to say of devices."""
         self._turn = anyio.Lock()
         self._open: dict[str, Finding] = {}
+        self._reported: tuple[object, ...] = ()
         self._devices_on_disk = parts.inventory.devices
         """As the start wrote them."""
 
@@ -103,19 +122,53 @@ class Audits:
             StoreError: stored claims cannot be read, or new findings cannot be kept.
         """
         async with self._turn:
-            started = self._parts.clock.monotonic()
-            found = [
-                *await self._observe(),
-                *await self._compare(),
-                *self._unreadable(),
-                *await self._set_aside(),
-            ]
-            await self._publish(found)
-            return AuditReport(
-                generation=self._parts.writer.generation,
-                findings=tuple(self._open[key] for key in sorted(self._open)),
-                seconds=self._parts.clock.monotonic() - started,
+            return await self._audit(await self._observe())
+
+    async def look(self) -> None:
+        """Observe the host; audit when there is something new to report of its devices.
+
+        Raises:
+            StoreError: new findings, or the new device table, cannot be kept.
+        """
+        async with self._turn:
+            unread = await self._observe()
+            if self._said() != self._reported:
+                await self._audit(unread)
+
+    async def _audit(self, found: list[Finding]) -> AuditReport:
+        started = self._parts.clock.monotonic()
+        said = self._said()
+        found += [
+            *await self._compare(),
+            *self._of_devices(),
+            *self._unreadable(),
+            *await self._set_aside(),
+        ]
+        await self._publish(found)
+        self._reported = said
+        return AuditReport(
+            generation=self._parts.writer.generation,
+            findings=tuple(self._open[key] for key in sorted(self._open)),
+            seconds=self._parts.clock.monotonic() - started,
+        )
+
+    def _said(self) -> tuple[object, ...]:
+        offer = self._parts.offer
+        return offer.remarks, offer.missing, tuple(self._remarks())
+
+    def _of_devices(self) -> list[Finding]:
+        """Held ones that are not what they were, and dirty ones that do not get clean."""
+        holders = self._parts.register.device_holders()
+        return [
+            self._finding(remark.kind, remark.subject, remark.message).model_copy(
+                update={
+                    "booked": remark.booked,
+                    "observed": remark.observed,
+                    "claim_id": remark.claim_id or holders.get(remark.subject),
+                }
             )
+            for remark in (*self._parts.offer.remarks, *self._remarks())
+        ]
 
     async def _observe(self) -> list[Finding]:
         """Take over what the host has now; bookings stay whatever it says."""
@@ -128,21 +181,26 @@ class Audits:
 
     async def adopt(self, host: Host) -> None:
         """Make this observation the ledger's; the device table follows when it changed."""
-        parts = self._parts
-        inventory = take_inventory(host, parts.config, parts.register.device_holders())
-        parts.host, parts.inventory = host, inventory
-        if parts.ledger.observe(inventory):
-            parts.line.serve()
-        if inventory.devices != self._devices_on_disk:
-            gone = set(self._devices_on_disk) - set(inventory.devices)
-            change_set = ChangeSet(
-                id=uuid4(),
-                node=parts.node,
-                devices=inventory.devices,
-                records=parts.writer.rows.of_host(sorted(gone, key=lambda one: one.address)),
-            )
-            await parts.writer.write_step(Step(change_set))
-            self._devices_on_disk = inventory.devices
+        self._parts.host = host
+        if refresh(self._parts):
+            self._parts.line.serve()
+        await self._cordons.follow_hardware()
+        await self._keep_devices()
+
+    async def _keep_devices(self) -> None:
+        devices = self._parts.inventory.devices
+        if devices == self._devices_on_disk:
+            return
+        there = {device.address for device in devices}
+        gone = [device for device in self._devices_on_disk if device.address not in there]
+        change_set = ChangeSet(
+            id=uuid4(),
+            node=self._parts.node,
+            devices=devices,
+            records=self._parts.writer.rows.of_host(gone),
+        )
+        await self._parts.writer.write_step(Step(change_set))
+        self._devices_on_disk = devices
 
     async def _compare(self) -> list[Finding]:
         with self._parts.register.watch() as changing:

@@ -16,9 +16,13 @@ import anyio.to_thread
 
 from innkeeper.errors import AlreadyReleased, NoLease, NotPending, UnknownClaim
 from innkeeper.objects import Claim, ClaimState, Event, EventKind, Holder, Process
+from innkeeper.objects.cordon import Cordon
+from innkeeper.tracker.cordons import cordon_event
+from innkeeper.tracker.dirt import dirt_of
 from innkeeper.tracker.lapses import Cause
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import tie_again
+from innkeeper.tracker.sync import refresh_marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +197,24 @@ class Claims:
         return changed
 
     async def end(self, claims: Sequence[Claim], how: Ending, *, by: Holder | None) -> list[Claim]:
-        """Write the end of claims, then free what they held."""
+        """Write the end of claims, then free what they held.
+
+        Devices that they leave dirty are marked before: whoever gets the ledger next finds them so.
+        """
         update = {"state": how.state, "updated_at": self._parts.clock.now(), "expires_at": None}
         ended = [claim.model_copy(update=update) for claim in claims]
         events = [event_of(how.kind, claim, by) for claim in ended]
+        dirt = dirt_of(self._parts, ended)
+        events += [cordon_event(EventKind.CORDONED, cordon, by) for cordon in dirt]
+        self._parts.cordons.expect(dirt)
         with self._leaving(ended):
-            await self._parts.writer.write(ended, events, landed=partial(self._ended, ended))
+            await self._parts.writer.write(
+                ended,
+                events,
+                cordons=dirt,
+                landed=partial(self._ended, ended, dirt),
+                lost=partial(self._parts.cordons.forget, dirt),
+            )
         return ended
 
     @contextmanager
@@ -211,10 +227,19 @@ class Claims:
             for claim in claims:
                 del leaving[claim.id]
 
-    def _ended(self, claims: Sequence[Claim]) -> None:
+    def _ended(self, claims: Sequence[Claim], dirt: Sequence[Cordon]) -> None:
         for claim in claims:
             self._parts.follow(claim)
+        self._parts.cordons.keep(dirt)
+        refresh_marks(self._parts)
         self.unbook(claims)
+        self._look_at_what_was_kept(claims)
+
+    def _look_at_what_was_kept(self, claims: Sequence[Claim]) -> None:
+        """A device that only its holder kept follows the host now."""
+        held = (device.address for claim in claims for device in claim.placement.devices)
+        if any(map(self._parts.offer.is_kept, held)):
+            self._parts.look_due.ring()
 
 
 def _end_of(claim: Claim) -> ClaimState:

@@ -12,15 +12,19 @@ from innkeeper.clock import Clock
 from innkeeper.config import Config
 from innkeeper.drivers.base import Driver
 from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
-from innkeeper.requests.inventory import take_inventory
+from innkeeper.requests.inventory import rules_of, take_inventory
+from innkeeper.requests.offer import Offer
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.audits import LIVE, PAGE
+from innkeeper.tracker.bell import Bell
+from innkeeper.tracker.cordon_table import CordonTable
 from innkeeper.tracker.lapses import Cause, DueClaims, Expiries
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.projecting import Projecting
 from innkeeper.tracker.register import Register
+from innkeeper.tracker.sync import refresh
 from innkeeper.tracker.waiting import WaitingLine
 from innkeeper.tracker.writing import Step, Writer
 
@@ -42,12 +46,13 @@ async def open_parts(
         HostUnreadable, StoreError
     """
     host = await anyio.to_thread.run_sync(driver.observe)
-    inventory = take_inventory(host, config)
+    rules = rules_of(config)
+    inventory = take_inventory(host, config, rules=rules)
     opened = await store.open(boot_id=host.boot_id)
     ledger, register, alarms = _core.Ledger(inventory), Register(), Alarms(clock)
     writer = Writer(node, store, register, clock)
     writer.generation = opened.generation
-    due = DueClaims()
+    due, dirt_due = DueClaims(), Bell()
     parts = Parts(
         node=node,
         store=store,
@@ -60,13 +65,17 @@ async def open_parts(
         due=due,
         expiries=Expiries(alarms, clock, due),
         processes=ProcessWatch(due),
+        offer=Offer(),
+        cordons=CordonTable(dirt_due),
+        dirt_due=dirt_due,
+        look_due=Bell(),
         host=host,
         inventory=inventory,
         config=config,
+        rules=rules,
     )
     await _restore(parts)
-    parts.inventory = take_inventory(host, config, register.device_holders())
-    ledger.observe(parts.inventory)
+    refresh(parts)
     await _write_start(parts, opened)
     return Opening(parts, opened)
 

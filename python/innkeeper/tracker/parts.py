@@ -9,8 +9,12 @@ from innkeeper import _core
 from innkeeper.clock import Clock
 from innkeeper.config import Config
 from innkeeper.objects import Claim, Host, Inventory
+from innkeeper.objects.cordon import Cordon
+from innkeeper.requests.offer import Offer, Rules
 from innkeeper.store.base import Store
 from innkeeper.tracker.alarms import Alarms
+from innkeeper.tracker.bell import Bell
+from innkeeper.tracker.cordon_table import CordonTable
 from innkeeper.tracker.lapses import DueClaims, Expiries
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.register import Register
@@ -20,7 +24,7 @@ from innkeeper.tracker.writing import Writer
 
 @dataclass(slots=True)
 class Parts:
-    """One host's ledger and everything around it; the last five change after the start."""
+    """One host's ledger and everything around it; the last ones change after the start."""
 
     node: str
     store: Store
@@ -33,12 +37,22 @@ class Parts:
     due: DueClaims
     expiries: Expiries
     processes: ProcessWatch
+    offer: Offer
+    cordons: CordonTable
+    dirt_due: Bell
+    """There may be something to clean."""
+    look_due: Bell
+    """The host may have changed, or what is reported of it."""
     host: Host
     inventory: Inventory
     config: Config
+    rules: Rules
     draining: bool = False
     leaving: dict[UUID, Claim] = field(default_factory=dict)
     """Claims whose end is being written: the ledger still holds what they held."""
+
+    marks_in_ledger: tuple[Cordon, ...] = ()
+    """The cordons that the ledger's inventory was made with."""
 
     def follow(self, claim: Claim) -> None:
         """A claim is durable in this form: watch for what ends it, or stop watching."""

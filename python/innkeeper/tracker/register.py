@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from uuid import UUID
 
 import anyio
 
 from innkeeper.errors import InstanceClaimed, OutcomeUnknown
-from innkeeper.objects import Claim, ClaimState
+from innkeeper.objects import Claim, ClaimState, PlacedDevice
 
 
 @dataclass(slots=True)
@@ -33,6 +34,8 @@ class Register:
         self._turns: dict[UUID, _Turn] = {}
         self._in_doubt: set[UUID] = set()
         self._watches: list[set[UUID]] = []
+        self._held: Mapping[str, PlacedDevice] = MappingProxyType({})
+        self._held_at = 0
         self.changes = 0
         """Claims that were published, ended ones included."""
 
@@ -53,6 +56,14 @@ class Register:
             for claim in self._claims.values()
             for device in claim.placement.devices
         }
+
+    def held_devices(self) -> Mapping[str, PlacedDevice]:
+        """What claims hold, by address; the same mapping until a claim changes."""
+        if self._held_at != self.changes:
+            self._held_at = self.changes
+            devices = (one.placement.devices for one in self._claims.values())
+            self._held = MappingProxyType({one.address: one for held in devices for one in held})
+        return self._held
 
     def list_claims(
         self,

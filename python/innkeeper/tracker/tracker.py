@@ -36,9 +36,13 @@ from innkeeper.objects import (
     Request,
     Usage,
 )
+from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
+from innkeeper.requests.inventory import rules_of
+from innkeeper.requests.offer import Remark
 from innkeeper.store.base import Opened, Store, StoreStatistics
 from innkeeper.tracker.audits import LIVE, Audits
 from innkeeper.tracker.claims import Claims
+from innkeeper.tracker.cleaning import Cleaning
 from innkeeper.tracker.convert import (
     count_or_none,
     object_reasons,
@@ -46,11 +50,13 @@ from innkeeper.tracker.convert import (
     pool_objects,
     usage_object,
 )
+from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.ends import Ends
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placed, Placing
 from innkeeper.tracker.processes import ProcessWatch, tie
+from innkeeper.tracker.watching import Watching
 
 log = structlog.get_logger(__name__)
 
@@ -126,19 +132,25 @@ class Tracker:
         self._processes = self._parts.processes
         self._claims = Claims(self._parts)
         self._placing = Placing(self._parts, self._claims)
-        self._audits = Audits(self._parts, self._driver)
+        self._cordons = Cordons(self._parts)
+        self._cleaning = Cleaning(self._parts, self._cordons)
+        self._audits = Audits(self._parts, self._driver, self._cordons, self._cleaning.remarks)
+        self._watching = Watching(self._parts, self._driver, self._audits)
         self._ends = Ends(self._parts, self._claims)
         await self._audits.load()
+        warn_of_retired(self._parts.offer.remarks)
         self.ready = True
 
     async def run(self) -> None:
-        """Lapse claims, watch processes, serve the line, settle doubts, audit; until cancelled."""
+        """Lapse claims, watch processes and host, clean, settle doubts, audit; until cancelled."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._parts.alarms.run)
             group.start_soon(self._parts.processes.run)
             group.start_soon(self._parts.writer.run)
             group.start_soon(self._ends.run)
             group.start_soon(self._audits.run)
+            group.start_soon(self._watching.run)
+            group.start_soon(self._cleaning.run)
             group.start_soon(self._prune)
 
     async def _prune(self) -> None:
@@ -169,9 +181,16 @@ class Tracker:
             await self._store.close()
 
     async def reconfigure(self, config: Config) -> None:
-        """Apply new words of the operator; claims stay, whatever they say."""
+        """Apply new words of the operator; claims stay, whatever they say.
+
+        Raises:
+            BadConfig: nothing was applied.
+            StoreError: all is applied; the device table is written at the next audit.
+        """
+        self._parts.rules = rules_of(config)
         self._parts.config = config
         await self._audits.adopt(self._parts.host)
+        warn_of_retired(self._parts.offer.remarks)
 
     # -- what there is -----------------------------------------------------------------------
 
@@ -335,6 +354,28 @@ class Tracker:
             states=states, instance_uuid=instance_uuid, limit=limit, marker=marker
         )
 
+    # -- what takes no new claims --------------------------------------------------------------
+
+    def cordons(self) -> tuple[Cordon, ...]:
+        """Those that are not lifted, dirty devices included, by kind, subject and cause."""
+        return self._cordons.list_cordons()
+
+    async def cordon(self, kind: CordonKind, subject: str, *, reason: str, by: Holder) -> Cordon:
+        """See `Cordons.cordon`."""
+        return await self._cordons.cordon(kind, subject, reason=reason, by=by)
+
+    async def uncordon(
+        self,
+        kind: CordonKind,
+        subject: str,
+        *,
+        by: Holder,
+        reason: str | None = None,
+        cause: CordonCause | None = None,
+    ) -> Cordon | None:
+        """See `Cordons.uncordon`; null when nothing kept new claims off it."""
+        return await self._cordons.uncordon(kind, subject, by=by, reason=reason, cause=cause)
+
     # -- history and audits --------------------------------------------------------------------
 
     async def list_events(
@@ -361,3 +402,10 @@ class Tracker:
     async def audit(self) -> AuditReport:
         """Compare ledger, store and host now. Raises StoreError."""
         return await self._audits.audit()
+
+
+def warn_of_retired(remarks: Sequence[Remark]) -> None:
+    """Devices that are held and that the operator's words admit no more: kept, and named."""
+    retired = [remark.subject for remark in remarks if remark.kind == "device_retired"]
+    if retired:
+        log.warning("held devices are no longer admitted", devices=retired)

@@ -12,6 +12,7 @@ import structlog
 from innkeeper.clock import Clock
 from innkeeper.errors import OutcomeUnknown, StoreError
 from innkeeper.objects import ChangeSet, Claim, Event
+from innkeeper.objects.cordon import Cordon
 from innkeeper.store.base import Commit, Store
 from innkeeper.tracker.nova_rows import NoRows, Rows
 from innkeeper.tracker.register import Register
@@ -64,6 +65,7 @@ class Writer:
         claims: Sequence[Claim] = (),
         events: Sequence[Event] = (),
         *,
+        cordons: Sequence[Cordon] = (),
         landed: Callable[[], None] = nothing,
         lost: Callable[[], None] = nothing,
     ) -> None:
@@ -74,18 +76,21 @@ class Writer:
             StoreError: nothing was written and the ledger is as before.
         """
         try:
-            change_set = self._change_set(claims, events)
+            change_set = self._change_set(claims, events, cordons)
         except BaseException:
             lost()
             raise
         await self.write_step(Step(change_set, landed, lost))
 
-    def _change_set(self, claims: Sequence[Claim], events: Sequence[Event]) -> ChangeSet:
+    def _change_set(
+        self, claims: Sequence[Claim], events: Sequence[Event], cordons: Sequence[Cordon]
+    ) -> ChangeSet:
         return ChangeSet(
             id=uuid4(),
             node=self._node,
             claims=tuple(claims),
             events=tuple(events),
+            cordons=tuple(cordons),
             records=self.rows.of_claims(claims),
         )
 

@@ -1,0 +1,170 @@
+"""Devices cleaned between two holders: the operator's command is run until it succeeds.
+
+A device stays dirty, durably and not to be had, until then; a daemon that starts goes on with what is
+dirty. What is given out once only waits for an operator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+import structlog
+
+from innkeeper.errors import InnkeeperError
+from innkeeper.objects.cordon import Cordon, CordonCause
+from innkeeper.objects.host import PciFunction
+from innkeeper.requests.offer import Remark, Rule
+from innkeeper.tracker.command import Outcome, run_command
+from innkeeper.tracker.cordon_table import Key, key_of
+from innkeeper.tracker.cordons import Cordons
+from innkeeper.tracker.parts import Parts
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 4
+"""Commands that run at the same time."""
+
+FIRST_PAUSE: Final = 5.0
+LONGEST_PAUSE: Final = 900.0
+"""Seconds before a command that failed is run again; each pause is twice the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A dirty device that can be cleaned now."""
+
+    cordon: Cordon
+    function: PciFunction
+    rule: Rule
+
+    def variables(self) -> dict[str, str]:
+        """What the command is told."""
+        claim = self.cordon.claim_id
+        return {
+            "INNKEEPER_DEVICE": self.function.address,
+            "INNKEEPER_VENDOR": self.function.vendor_id,
+            "INNKEEPER_PRODUCT": self.function.product_id,
+            **({"INNKEEPER_CLAIM": str(claim)} if claim else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What became of the last attempt."""
+
+    job: _Job
+    problem: str
+    last_line: str
+    attempts: int
+    due: float
+    """Monotonic time of the next one."""
+
+
+class Cleaning:
+    """Runs the commands of what is dirty."""
+
+    def __init__(self, parts: Parts, cordons: Cordons) -> None:
+        self._parts = parts
+        self._cordons = cordons
+        self._running: set[Key] = set()
+        self._failures: dict[Key, _Failure] = {}
+
+    def remarks(self) -> tuple[Remark, ...]:
+        """Devices whose command fails, for as long as they are dirty."""
+        self._forget_the_clean()
+        return tuple(_remark(failure) for failure in self._failures.values())
+
+    async def run(self) -> None:
+        """Clean until cancelled; a command that runs then is stopped, and run anew at the next start."""
+        async with anyio.create_task_group() as group:
+            while True:
+                for job in self._due():
+                    self._running.add(key_of(job.cordon))
+                    group.start_soon(self._clean, job)
+                await self._parts.dirt_due.wait()
+
+    def _due(self) -> list[_Job]:
+        """As many as may be started."""
+        self._forget_the_clean()
+        jobs = (
+            self._job(cordon)
+            for cordon in self._parts.cordons.durable
+            if cordon.cause is CordonCause.DIRTY and self._is_due(key_of(cordon))
+        )
+        return [job for job in jobs if job is not None][: AT_ONCE - len(self._running)]
+
+    def _is_due(self, key: Key) -> bool:
+        failure = self._failures.get(key)
+        late = failure is None or failure.due <= self._parts.clock.monotonic()
+        return late and key not in self._running
+
+    def _job(self, cordon: Cordon) -> _Job | None:
+        """Null while there is nothing to run, or nothing to run it on."""
+        offer = self._parts.offer
+        address = offer.place_of(cordon)
+        function = None if address is None else offer.function(address)
+        rule = None if function is None else offer.rule(function.address)
+        if function is None or rule is None or not rule.clean or rule.one_time_use:
+            return None
+        return _Job(cordon, function, rule)
+
+    def _forget_the_clean(self) -> None:
+        dirty = {key_of(cordon) for cordon in self._parts.cordons.durable}
+        self._failures = {k: failure for k, failure in self._failures.items() if k in dirty}
+
+    async def _clean(self, job: _Job) -> None:
+        key = key_of(job.cordon)
+        try:
+            outcome = await self._attempt(job)
+            if outcome.problem is None:
+                await self._cordons.lift_dirt(job.cordon)
+            else:
+                self._put_off(job, outcome)
+        except InnkeeperError as error:
+            # It is clean, and that is not durable: it is cleaned once more.
+            self._put_off(job, Outcome(f"done, and not noted: {error.message}"))
+        finally:
+            self._running.discard(key)
+            self._parts.dirt_due.ring()
+
+    async def _attempt(self, job: _Job) -> Outcome:
+        outcome = await run_command(
+            job.rule.clean,
+            variables=job.variables(),
+            seconds=job.rule.clean_timeout,
+            clock=self._parts.clock,
+        )
+        log.info(
+            "device cleaned" if outcome.problem is None else "device not cleaned",
+            device=job.function.address,
+            command=job.rule.clean[0],
+            problem=outcome.problem,
+            output=outcome.output,
+        )
+        return outcome
+
+    def _put_off(self, job: _Job, outcome: Outcome) -> None:
+        key = key_of(job.cordon)
+        earlier = self._failures.get(key)
+        attempts = 1 + (earlier.attempts if earlier else 0)
+        pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 16), LONGEST_PAUSE)
+        due = self._parts.clock.monotonic() + pause
+        problem = outcome.problem or ""
+        self._failures[key] = _Failure(job, problem, outcome.last_line, attempts, due)
+        self._parts.alarms.after(pause, self._parts.dirt_due.ring)
+        self._parts.look_due.ring()
+
+
+def _remark(failure: _Failure) -> Remark:
+    job, address = failure.job, failure.job.function.address
+    said = f", its last line: {failure.last_line[:200]}" if failure.last_line else ""
+    return Remark(
+        "clean_failed",
+        address,
+        f"device {address} is dirty and `{job.rule.clean[0]}` of {job.rule.words} does not clean it: "
+        f"{failure.problem}{said}",
+        observed=failure.problem,
+        claim_id=job.cordon.claim_id,
+    )

@@ -1,0 +1,124 @@
+"""An operator's command run as a child process: no shell, a session and an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import Process
+
+from innkeeper.clock import Clock
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+GRACE_SECONDS = 5.0
+"""Between SIGTERM and SIGKILL to a command that takes too long."""
+
+DRAIN_SECONDS = 1.0
+"""For what the command wrote last; a process that left its session and keeps the pipe is not
+waited for longer."""
+
+MOST_OUTPUT = 4096
+"""Bytes that are kept, the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended."""
+
+    problem: str | None
+    """Why it does not count as done, such as `exit status 3`; null when it does."""
+    output: str = ""
+    """The last of what it wrote to stdout and stderr."""
+
+    @property
+    def last_line(self) -> str:
+        """Of its output; empty when it wrote nothing."""
+        lines = (line.strip() for line in reversed(self.output.splitlines()))
+        return next((line for line in lines if line), "")
+
+
+async def run_command(
+    argv: Sequence[str], *, variables: Mapping[str, str], seconds: float, clock: Clock
+) -> Outcome:
+    """Run it to its end, which comes after so many seconds at the latest.
+
+    Nothing of its session is left running, also when the caller is cancelled.
+    """
+    try:
+        process = await anyio.open_process(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": PATH, "LANG": "C.UTF-8", **variables},
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return Outcome(f"cannot be started: {reason}")
+    try:
+        return await _Run(process, seconds, clock).outcome()
+    finally:
+        with anyio.CancelScope(shield=True):
+            _signal(process, signal.SIGKILL)
+            await process.wait()
+            await process.aclose()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One process, watched."""
+
+    process: Process
+    seconds: float
+    clock: Clock
+    _kept: bytearray = field(default_factory=bytearray)
+    _too_long: bool = False
+    _read_all: anyio.Event = field(default_factory=anyio.Event)
+
+    async def outcome(self) -> Outcome:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._read)
+            group.start_soon(self._stop_when_late)
+            status = await self.process.wait()
+            # Its children, too: the device is handed out next.
+            _signal(self.process, signal.SIGKILL)
+            with anyio.move_on_after(DRAIN_SECONDS):
+                await self._read_all.wait()
+            group.cancel_scope.cancel()
+        output = self._kept.decode(errors="replace")
+        return Outcome(self._problem(status), output)
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        async for chunk in self.process.stdout:
+            self._kept += chunk
+            del self._kept[:-MOST_OUTPUT]
+        self._read_all.set()
+
+    async def _stop_when_late(self) -> None:
+        await self.clock.sleep(self.seconds)
+        self._too_long = True
+        _signal(self.process, signal.SIGTERM)
+        await self.clock.sleep(GRACE_SECONDS)
+        _signal(self.process, signal.SIGKILL)
+
+    def _problem(self, status: int) -> str | None:
+        if self._too_long:
+            return f"not done within {self.seconds:g} s"
+        if status < 0:
+            return f"killed by signal {-status}"
+        return f"exit status {status}" if status else None
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    """To everything in its session's process group, its leader being gone or not."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
