@@ -74,6 +74,12 @@ impl Inventory {
         Ok(Self { catalogue: Arc::new(catalogue), ..self })
     }
 
+    /// The same inventory with the devices of another one, which are not looked at again.
+    #[must_use]
+    pub fn with_devices_of(self, other: &Self) -> Self {
+        Self { catalogue: Arc::clone(&other.catalogue), ..self }
+    }
+
     /// The same inventory with nothing withheld or cordoned; none when it is so already.
     pub(crate) fn unhindered(&self) -> Option<Self> {
         if self.cordoned.is_none() && !self.catalogue.has_withheld() {

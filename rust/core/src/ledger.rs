@@ -146,6 +146,11 @@ impl Ledger {
         answer
     }
 
+    /// What may be handed out, as it was observed last.
+    pub fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
     /// Take the host's new inventory; bookings stay. False when nothing changed.
     pub fn observe(&mut self, inventory: Inventory) -> bool {
         if inventory == *self.inventory {

@@ -31,6 +31,17 @@ pub(crate) fn claim_id(text: &str) -> PyResult<inner::ClaimId> {
 }
 
 pub(crate) fn inventory(object: &Bound<'_, PyAny>) -> PyResult<inner::Inventory> {
+    let devices = devices(&devices_of(object)?)?;
+    without_devices(object)?.with_devices(devices).map_err(bad_request)
+}
+
+/// The devices of an inventory as Python holds them.
+pub(crate) fn devices_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    object.getattr(intern!(object.py(), "devices"))
+}
+
+/// An inventory without its devices.
+pub(crate) fn without_devices(object: &Bound<'_, PyAny>) -> PyResult<inner::Inventory> {
     let py = object.py();
     let mut inventory = inner::Inventory::new(
         quantity(&object.getattr(intern!(py, "vcpus"))?, "vcpus")?,
@@ -44,11 +55,9 @@ pub(crate) fn inventory(object: &Bound<'_, PyAny>) -> PyResult<inner::Inventory>
     if let Some(reason) = optional_text(&object.getattr(intern!(py, "cordoned"))?)? {
         inventory = inventory.cordoned(reason);
     }
-    inventory
+    Ok(inventory
         .with_shared_cpus(cpus(&object.getattr(intern!(py, "shared_cpus"))?)?)
-        .with_cells(cells(&object.getattr(intern!(py, "cells"))?)?)
-        .with_devices(devices(&object.getattr(intern!(py, "devices"))?)?)
-        .map_err(bad_request)
+        .with_cells(cells(&object.getattr(intern!(py, "cells"))?)?))
 }
 
 /// The socket of each cell.

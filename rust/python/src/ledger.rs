@@ -1,6 +1,6 @@
 //! The ledger behind a lock that is held for one decision and never while Python is called.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use innkeeper_core as inner;
 use pyo3::prelude::*;
@@ -12,7 +12,14 @@ use crate::values::{Difference, Placement, Pool, Usage};
 /// The book of claims of one host; all methods are atomic and none blocks.
 #[pyclass(frozen, module = "innkeeper._core")]
 #[derive(Debug)]
-pub(crate) struct Ledger(Mutex<inner::Ledger>);
+pub(crate) struct Ledger(Mutex<Observed>);
+
+/// The ledger, and the devices of its inventory as Python holds them: the same tuple is not read again.
+#[derive(Debug)]
+struct Observed {
+    ledger: inner::Ledger,
+    devices: Py<PyAny>,
+}
 
 /// The ledger at one generation; immutable, safe to use from another thread.
 #[pyclass(frozen, module = "innkeeper._core")]
@@ -22,13 +29,29 @@ pub(crate) struct Snapshot(inner::Snapshot);
 impl Ledger {
     /// Decide one thing; the lock is free again before anything is made of the answer.
     fn with<T>(&self, decide: impl FnOnce(&mut inner::Ledger) -> T) -> PyResult<T> {
-        Ok(decide(&mut *self.lock()?))
+        Ok(decide(&mut self.lock()?.ledger))
     }
 
-    fn lock(&self) -> PyResult<MutexGuard<'_, inner::Ledger>> {
+    fn lock(&self) -> PyResult<MutexGuard<'_, Observed>> {
         self.0
             .lock()
             .map_err(|_| internal("a decision of this ledger panicked; restart the process"))
+    }
+
+    /// Read an inventory, of which only what changed may cost time.
+    fn read(
+        &self,
+        object: &Bound<'_, PyAny>,
+        devices: &Bound<'_, PyAny>,
+    ) -> PyResult<inner::Inventory> {
+        let known = {
+            let observed = self.lock()?;
+            observed.devices.is(devices).then(|| Arc::clone(observed.ledger.inventory()))
+        };
+        match known {
+            Some(known) => Ok(convert::without_devices(object)?.with_devices_of(&known)),
+            None => convert::inventory(object),
+        }
     }
 }
 
@@ -41,7 +64,9 @@ fn answer<T, E: Raise>(py: Python<'_>, result: Result<T, E>) -> PyResult<T> {
 impl Ledger {
     #[new]
     fn new(inventory: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(Mutex::new(inner::Ledger::new(convert::inventory(inventory)?))))
+        let ledger = inner::Ledger::new(convert::inventory(inventory)?);
+        let devices = convert::devices_of(inventory)?.unbind();
+        Ok(Self(Mutex::new(Observed { ledger, devices })))
     }
 
     /// Counts the changes of this ledger.
@@ -118,8 +143,15 @@ impl Ledger {
 
     /// Take the host's new inventory; bookings stay. False when nothing changed.
     fn observe(&self, inventory: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let inventory = convert::inventory(inventory)?;
-        self.with(|ledger| ledger.observe(inventory))
+        let devices = convert::devices_of(inventory)?;
+        let inventory = self.read(inventory, &devices)?;
+        let mut observed = self.lock()?;
+        let before = std::mem::replace(&mut observed.devices, devices.unbind());
+        let changed = observed.ledger.observe(inventory);
+        drop(observed);
+        // Thousands of objects may end with it: not under the lock.
+        drop(before);
+        Ok(changed)
     }
 
     /// The sums over all bookings, beside what the host offers.

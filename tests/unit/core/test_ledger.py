@@ -197,3 +197,14 @@ def test_values_are_frozen_and_tell_what_they_hold(ledger: _core.Ledger) -> None
     with pytest.raises(AttributeError):
         placement.vcpus = 1
     assert placement != ledger.fit(asking(vcpus=1))
+
+
+def test_the_same_devices_are_not_read_again_and_others_are(ledger: _core.Ledger) -> None:
+    devices = pf_with_vfs(0x41, 4)
+    assert not ledger.observe(inventory(devices=devices, slots=3))
+    same = inventory(devices=devices, slots=3)
+    assert ledger.observe(same.model_copy(update={"devices": same.devices[:3]}))
+    assert [pool.total for pool in ledger.pools()] == [1, 2]
+    assert ledger.observe(same.model_copy(update={"counters": {}}))
+    assert [pool.total for pool in ledger.pools()] == [1, 4]
+    assert not ledger.usage().counters
