@@ -22,6 +22,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from innkeeper.drivers.sysfs import SysfsDriver
+from innkeeper.drivers.sysfs.location import ADDRESS
 from innkeeper.drivers.sysfs.parse import parse_ids
 from innkeeper.objects import Cpu, Host, PciFunction, PciKind
 
@@ -322,6 +323,68 @@ def test_what_a_cgroup_allows_is_a_part_of_the_host(name: str) -> None:
     assert parse_ids(expected.get("allowed_numa_node_ids") or "") <= cells
 
 
+def held_texts(name: str, form: str) -> dict[str, str]:
+    """Files of an archive whose name has the form, by the form's group."""
+    folder = OURS if name in OUR_NAMES else Path(GIVEN or "")
+    with tarfile.open(folder / entry_of(name)["file"]) as members:
+        return {
+            found[1]: content.read().decode().strip()
+            for member in members
+            if (found := re.search(form, member.name)) and (content := members.extractfile(member))
+        }
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_function_sits_in_the_slot_that_has_its_address(name: str) -> None:
+    held = held_texts(name, r"sys/bus/pci/slots/([^/]+)/address$")
+    functions = {one.address: one for one in observed(name).functions}
+    for slot, place in held.items():
+        in_it = [one for address, one in functions.items() if address[:-2] == place]
+        cards = [one for one in in_it if not one.parent]
+        vfs = [one for one in functions.values() if one.parent in {card.address for card in cards}]
+        assert {one.slot for one in [*cards, *vfs]} <= {slot}
+    known = {one.slot for one in functions.values()} - {None}
+    assert known <= set(held)
+    if name in OUR_NAMES:
+        assert known
+
+
+@functools.cache
+def cards_behind_switches(name: str) -> dict[str, str]:
+    """Upstream ports by the cards below them, where the archive has services of the downstream ports.
+
+    The kernel calls the services of a port by its type less 4, so those of a downstream port begin with 2
+    (get_descriptor_id in drivers/pci/pcie/portdrv.h). Discovery does not look at them.
+    """
+    folder = OURS if name in OUR_NAMES else Path(GIVEN or "")
+    with tarfile.open(folder / entry_of(name)["file"]) as members:
+        paths = [PurePosixPath(member.name).parts[-3:] for member in members]
+    ports = {
+        path[1]: path[0]
+        for path in paths
+        if len(path) == 3 and re.fullmatch(re.escape(path[1]) + ":pcie2[0-9a-f]{2}", path[2])
+    }
+    return {
+        path[2]: ports[path[1]]
+        for path in paths
+        if path[1:2] and path[1] in ports and ADDRESS.fullmatch(path[2])
+    }
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_below_a_downstream_port_the_switch_is_its_upstream_port(name: str) -> None:
+    cards = cards_behind_switches(name)
+    functions = {one.address: one for one in observed(name).functions}
+    switches = {card: functions[card].switch for card in cards if card in functions}
+    assert switches == {card: cards[card] for card in switches}
+    assert bool(switches) == (name == "32intel64-2p8co2t+8ve")
+    assert name in _WITH_SWITCHES or not any(one.switch for one in functions.values())
+
+
+#: Cards behind switches; on the second it is the one inside the chipset.
+_WITH_SWITCHES = ("32intel64-2p8co2t+8ve", "cnto-bare-metal-worker1")
+
+
 #: All that may be wrong with a capture: parts that its maker left out.
 _LEFT_OUT = re.compile(
     r"/proc/meminfo: does not say"
@@ -480,6 +543,33 @@ def test_libvirt_sees_the_same_network_devices(name: str) -> None:
     }
     functions = observed(name).functions
     assert seen <= {(netdev, one.address) for one in functions for netdev in one.netdevs}
+
+
+@pytest.mark.parametrize("name", OUR_NAMES)
+def test_libvirt_sees_the_vfs_in_the_order_of_their_numbers(name: str) -> None:
+    listed = {
+        as_address(element): number
+        for device in libvirt_functions(name).values()
+        for number, element in enumerate(
+            device.findall("capability/capability[@type='virt_functions']/address")
+        )
+    }
+    functions = observed(name).functions
+    assert {one.address: one.vf_number for one in functions if one.parent} == listed
+
+
+@pytest.mark.parametrize("name", OUR_NAMES)
+def test_libvirt_sees_the_same_hardware_addresses(name: str) -> None:
+    devices = json.loads(oracle(name, "libvirt.json") or "{}")["nodedev"]
+    seen = {
+        Path(device.findtext("path") or "").parts[-3]: device.findtext("capability/address")
+        for key, text in devices.items()
+        if key.startswith("net_")
+        for device in [ET.fromstring(text)]
+    }
+    pfs = [one for one in observed(name).functions if one.kind is PciKind.PF and one.netdevs]
+    assert pfs
+    assert {one.address: one.mac for one in pfs}.items() <= seen.items()
 
 
 @pytest.mark.parametrize("name", OUR_NAMES)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.unit.drivers.conftest import SYSTEM, HostTree
 
-from innkeeper.drivers.capture.serial_files import serial_file
+from innkeeper.drivers.capture.serial_files import files_of
+from innkeeper.drivers.sysfs.config_space import PortType
 
 SECRETS = {
     "hostname": "zaphod-7",
@@ -12,6 +13,7 @@ SECRETS = {
     "machine id": "0123456789abcdef0123456789abcdef",
     "boot id": "deadbeef-1111-4222-8333-444455556666",
     "MAC address": "enx0a1b2c3d4e5f",
+    "hardware address": "0a:1b:2c:3d:4e:60",
     "serial of config": "0a-1b-2c-ff-fe-3d-4e-5f",
     "serial of vpd": "SN4711XYZ",
     "gateway": "0101A8C0",
@@ -41,6 +43,7 @@ def fill(tree: HostTree) -> None:
         tree.file(f"{place}/hugepages/hugepages-2048kB/free_hugepages", "3\n")
     _identify(tree)
     _add_network(tree)
+    _add_switch(tree)
     _add_storage(tree)
 
 
@@ -60,12 +63,18 @@ def _add_network(tree: HostTree) -> None:
     tree.link(f"{path}/driver", "../../../bus/pci/drivers/igb")
     tree.link(f"{path}/iommu_group", "../../../kernel/iommu_groups/20")
     tree.folder("sys/bus/pci/drivers/igb")
-    tree.file(f"{path}/config", serial_file(secret("serial of config"))[1])
+    tree.file(f"{path}/config", files_of(secret("serial of config"), None)["config"])
     vf = tree.function("0000:41:10.0", device="0x10ca")
     tree.link(f"{vf}/physfn", "../0000:41:00.0")
+    tree.link(f"{path}/virtfn0", "../0000:41:10.0")
+    tree.folder(f"{vf}/vdpa0")
+    tree.link("sys/bus/vdpa/devices/vdpa0", "../../../devices/pci0000:00/0000:41:10.0/vdpa0")
+    tree.file("sys/bus/pci/slots/7-1/address", "0000:41:00\n")
     tree.function("0000:42:00.0")
-    tree.file("sys/devices/pci0000:00/0000:42:00.0/vpd", serial_file(secret("serial of vpd"))[1])
+    vpd = files_of(secret("serial of vpd"), None)["vpd"]
+    tree.file("sys/devices/pci0000:00/0000:42:00.0/vpd", vpd)
     nic = tree.netdev(secret("MAC address"), "pci0000:00/0000:41:00.0")
+    tree.file(f"{nic}/address", secret("hardware address") + "\n")
     bond = tree.netdev(secret("bond"), "virtual")
     tree.file(f"{bond}/bonding/slaves", f"{secret('MAC address')}\n")
     tree.link(
@@ -81,6 +90,17 @@ def _add_network(tree: HostTree) -> None:
         f"{'0' * 32} 00 {'0' * 32} 00 {secret('IPv6 gateway')} 00000400 00000001 00000000 00000003"
     )
     tree.file("proc/net/ipv6_route", f"{six} {secret('bond')}\n")
+
+
+def _add_switch(tree: HostTree) -> None:
+    """Three downstream ports deep by number; by their own words the first two bridges are the switch."""
+    below, kinds = "pci0000:80", (PortType.UPSTREAM, PortType.DOWNSTREAM, PortType.PCIE_TO_PCI)
+    for bus, kind in enumerate(kinds, start=0x80):
+        address = f"0000:{bus:02x}:01.0"
+        path = tree.function(address, below, **{"class": "0x060400"})
+        tree.file(f"{path}/config", files_of(None, kind)["config"])
+        below = f"{below}/{address}"
+    tree.function("0000:83:00.0", below)
 
 
 def _add_storage(tree: HostTree) -> None:

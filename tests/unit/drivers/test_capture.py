@@ -21,7 +21,7 @@ from innkeeper.drivers.capture.unpack import unpack
 from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.drivers.sysfs import SysfsDriver
 from innkeeper.errors import BadRequest, HostUnreadable
-from innkeeper.objects import Host, PciFunction
+from innkeeper.objects import Host, PciFunction, PciKind
 
 #: What moves on a living host from one moment to the next.
 MOVING = {"observed_at": None, "disk": None, "pages": (), "cells": (), "warnings": ()}
@@ -73,6 +73,11 @@ def test_discovery_over_a_bundle_equals_discovery_over_the_tree(
         secret("serial of config"),
         secret("serial of vpd"),
     ]
+    functions = {one.address: one for one in there.functions}
+    pf, vf = functions["0000:41:00.0"], functions["0000:41:10.0"]
+    assert (pf.mac, pf.slot) == (secret("hardware address"), "7-1")
+    assert (vf.kind, vf.vf_number, vf.slot) == (PciKind.VDPA, 0, "7-1")
+    assert functions["0000:83:00.0"].switch == "0000:80:01.0"
     assert there.cpus[1].isolated
     assert there.cpus[0].l3 == 0
     assert there.pages[0].total == 4
@@ -83,6 +88,7 @@ def shape(function: PciFunction) -> PciFunction:
     return function.model_copy(
         update={
             "serial": function.serial and "serial",
+            "mac": function.mac and "mac",
             "netdevs": tuple("net" for _ in function.netdevs),
             "used_by_host": function.used_by_host and function.used_by_host.split(" ")[0],
         }

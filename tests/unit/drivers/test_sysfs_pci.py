@@ -62,6 +62,10 @@ def test_a_function_with_all_that_the_kernel_says(tree: HostTree) -> None:
         "total_vfs": 7,
         "num_vfs": 2,
         "netdevs": ("eth0", "eth1"),
+        "mac": None,
+        "vf_number": None,
+        "slot": None,
+        "switch": None,
     }
 
 

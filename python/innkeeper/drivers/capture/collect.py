@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from innkeeper.drivers.capture.selection import Segment, is_inside, selection
+from innkeeper.drivers.sysfs.config_space import PortType
 from innkeeper.drivers.sysfs.notes import Notes
-from innkeeper.drivers.sysfs.serials import Serials
+from innkeeper.drivers.sysfs.serials import Serial, Serials
 from innkeeper.drivers.sysfs.tree import (
     ATTRIBUTE_LIMIT,
     MOST_LINKS,
@@ -26,6 +27,7 @@ TEXT_LIMIT = 128 * 1024 * 1024
 NAMES_LIMIT = 300_000
 
 FUNCTIONS = "sys/bus/pci/devices"
+_BRIDGE_CLASS = "0x0604"
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Collected:
     folders: set[str] = field(default_factory=set)
     serials: dict[str, str] = field(default_factory=dict)
     """Serial number of each function that has one, by the function's folder."""
+    port_types: dict[str, PortType] = field(default_factory=dict)
+    """Of each bridge that says what port it is, by its folder."""
     skipped: tuple[str, ...] = ()
 
 
@@ -54,7 +58,7 @@ def collect(root: str) -> Collected:
             with walk:
                 for selected in selection():
                     walk.take(selected.folder, selected.entries)
-            walk.found.serials = _serials(tree, walk.found)
+            _ask_functions(tree, walk.found)
     except OSError as error:
         message = f"the host's root {root!r} cannot be read: {error.strerror}"
         raise HostUnreadable(message, root=root) from error
@@ -62,20 +66,21 @@ def collect(root: str) -> Collected:
     return walk.found
 
 
-def _serials(tree: Tree, found: Collected) -> dict[str, str]:
-    """Asked for as discovery does, which leaves out VFs and whatever sleeps."""
+def _ask_functions(tree: Tree, found: Collected) -> None:
+    """For serial numbers and port types, as discovery does, which leaves out VFs and whatever sleeps."""
     serials = Serials()
-    texts: dict[str, str] = {}
     for name in tree.names(FUNCTIONS):
         folder = tree.folder(f"{FUNCTIONS}/{name}")
         if folder is None:
             continue
         with folder:
             is_vf = f"{folder.path}/physfn" in found.links
-            text = None if is_vf else serials.read(folder, name)
-            if text is not None:
-                texts[folder.path] = text
-    return texts
+            serial = Serial() if is_vf else serials.read(folder, name)
+            if serial.text is not None:
+                found.serials[folder.path] = serial.text
+            is_bridge = found.texts.get(f"{folder.path}/class", "").startswith(_BRIDGE_CLASS)
+            if serial.port_type and is_bridge:
+                found.port_types[folder.path] = serial.port_type
 
 
 class _Walk:

@@ -45,6 +45,7 @@ def redact(found: Collected) -> Collected:
         serials={
             names.path(path): names.serial(serial) for path, serial in sorted(found.serials.items())
         },
+        port_types={names.path(path): kind for path, kind in sorted(found.port_types.items())},
         skipped=tuple(names.line(line) for line in found.skipped),
     )
 
@@ -98,13 +99,20 @@ class _Names:
             return f"{1:032x}\n"
         if path == _BOOT_ID:
             return f"00000000-0000-4000-8000-{1:012x}\n"
-        name = posixpath.basename(path)
-        table = TABLES.get("dm/name" if path.endswith("/dm/name") else name)
+        table = TABLES.get(_table_name(path))
         return table(self._words, text) if table else text
 
     def serial(self, serial: str) -> str:
         number = self._fakes.number("serial", serial)
         return number.to_bytes(8).hex("-") if is_of_config(serial) else f"SERIAL{number}"
+
+
+def _table_name(path: str) -> str:
+    """The name of a file; with its folder where the name alone means several things."""
+    parts = path.split("/")
+    if parts[-1] == "address" and parts[-3:-2] == ["net"]:
+        return "net/address"
+    return "/".join(parts[-2:]) if parts[-2:] == ["dm", "name"] else parts[-1]
 
 
 def _named_netdevs(folders: Iterable[str]) -> set[str]:

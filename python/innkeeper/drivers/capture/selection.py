@@ -17,7 +17,9 @@ _CPUS = "sys/devices/system/cpu"
 _CELLS = "sys/devices/system/node"
 _PAGES = "nr_hugepages free_hugepages"
 _SIBLINGS = "core_cpus_list thread_siblings_list core_cpus thread_siblings"
-_FUNCTION = "vendor device class numa_node sriov_totalvfs sriov_numvfs enable power_state"
+_FUNCTION = (
+    "vendor device class numa_node sriov_totalvfs sriov_numvfs enable power_state max_link_speed"
+)
 _SHARED = "shared_cpu_list shared_cpu_map"
 
 #: Folders, and the entries in each that are taken; both may be shell patterns.
@@ -34,10 +36,16 @@ _READ_BY_DISCOVERY = (
     ("sys/kernel/mm/hugepages/hugepages-*", _PAGES),
     (
         "sys/bus/pci/devices/*",
-        f"{_FUNCTION} driver physfn iommu_group",
+        f"{_FUNCTION} driver physfn iommu_group virtfn*",
     ),
     ("sys/bus/pci/devices/*/net", "*"),
-    ("sys/class/net/*", "flags operstate device master lower_* brif bridge bonding"),
+    ("sys/bus/pci/devices/*/net/*", "address ifindex"),
+    ("sys/bus/pci/slots/*", "address"),
+    ("sys/bus/vdpa/devices", "*"),
+    (
+        "sys/class/net/*",
+        "address ifindex flags operstate device master lower_* brif bridge bonding",
+    ),
     ("sys/class/net/*/brif", "*"),
     ("sys/class/net/*/bonding", "slaves"),
     ("sys/class/block/*", "partition"),

@@ -17,7 +17,7 @@ from innkeeper.clock import Clock, SystemClock
 from innkeeper.drivers.capture.collect import Collected, collect
 from innkeeper.drivers.capture.manifest import MANIFEST, Manifest
 from innkeeper.drivers.capture.redact import redact as redacted_form
-from innkeeper.drivers.capture.serial_files import serial_file
+from innkeeper.drivers.capture.serial_files import files_of
 from innkeeper.drivers.sysfs.identity import read_disk
 from innkeeper.drivers.sysfs.notes import Notes
 from innkeeper.drivers.sysfs.place import find_root
@@ -112,9 +112,10 @@ def _members(found: Collected) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
         yield _entry(folder, tarfile.DIRTYPE, 0o755), b""
     for path, text in sorted(found.texts.items()):
         yield _file(path, text.encode())
-    for folder, serial in sorted(found.serials.items()):
-        name, data = serial_file(serial)
-        yield _file(f"{folder}/{name}", data)
+    for folder in sorted(found.serials.keys() | found.port_types.keys()):
+        files = files_of(found.serials.get(folder), found.port_types.get(folder))
+        for name, data in files.items():
+            yield _file(f"{folder}/{name}", data)
     for path, target in sorted(found.links.items()):
         info = _entry(path, tarfile.SYMTYPE, 0o777)
         info.linkname = posixpath.relpath(target, posixpath.dirname(path))

@@ -21,6 +21,7 @@ from innkeeper.drivers.sysfs.pci import FunctionReader
 from innkeeper.drivers.sysfs.place import find_root
 from innkeeper.drivers.sysfs.serials import Serials
 from innkeeper.drivers.sysfs.tree import Tree
+from innkeeper.drivers.unchanged import Unchanged
 from innkeeper.errors import HostUnreadable
 from innkeeper.objects import Host
 
@@ -39,6 +40,7 @@ class SysfsDriver:
         self._disk_path = disk_path
         self._clock = clock or SystemClock()
         self._serials = Serials()
+        self._unchanged = Unchanged()
 
     def observe(self) -> Host:
         """The host as it is now.
@@ -70,7 +72,8 @@ class SysfsDriver:
         memory = read_memory(tree, sets)
         self._serials.start()
         reader = FunctionReader(tree, frozenset(cell.id for cell in memory.cells), self._serials)
-        return Host(
+        functions = self._unchanged.keep(mark_used(tree, reader.read_all()))
+        host = Host(
             hostname=read_hostname(tree, root),
             boot_id=read_boot_id(tree),
             machine_id=read_machine_id(tree),
@@ -79,7 +82,8 @@ class SysfsDriver:
             cells=memory.cells,
             memory_kib=memory.memory_kib,
             pages=memory.pages,
-            functions=mark_used(tree, reader.read_all()),
             disk=read_disk(tree, root, self._disk_path),
             warnings=notes.lines(),
         )
+        # Given to the constructor, the tuple would be copied.
+        return host.model_copy(update={"functions": functions})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from innkeeper.drivers.sysfs.location import functions_on
 from innkeeper.drivers.sysfs.network import Network
-from innkeeper.drivers.sysfs.pci import Found, functions_on
+from innkeeper.drivers.sysfs.pci import Found
 from innkeeper.drivers.sysfs.storage import Storage
 from innkeeper.drivers.sysfs.tree import Tree
 from innkeeper.objects import PciFunction

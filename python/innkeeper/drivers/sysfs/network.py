@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from innkeeper.drivers.sysfs.location import functions_on
 from innkeeper.drivers.sysfs.notes import printable
-from innkeeper.drivers.sysfs.pci import NETDEVS, functions_on
+from innkeeper.drivers.sysfs.pci import NETDEVS
 from innkeeper.drivers.sysfs.tree import TABLE_LIMIT, Tree
 
 _UP = 0x1

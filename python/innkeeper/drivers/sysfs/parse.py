@@ -14,6 +14,7 @@ HIGHEST_ID = 65_535
 _RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,20}", re.ASCII)
 _MASK_GROUP = re.compile(r"[0-9a-fA-F]{1,8}")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5,31}")
 _MEMINFO_LINE = re.compile(r"(?:Node \d+ )?([\w()]+):\s+(\d{1,20})(?: kB)?\s*", re.ASCII)
 
 
@@ -83,3 +84,10 @@ def parse_meminfo(text: str) -> dict[str, int]:
     if amounts.get("MemTotal", -1) not in range(MAX_AMOUNT + 1):
         raise ValueError("has no line MemTotal")
     return amounts
+
+
+def parse_mac(text: str) -> str | None:
+    """A hardware address: 6 bytes of Ethernet, 20 of InfiniBand; blanks or zeros alone are none."""
+    if text and _MAC.fullmatch(text) is None:
+        raise ValueError(f"{shown(text)} is no hardware address")
+    return text if text.strip("0:") else None

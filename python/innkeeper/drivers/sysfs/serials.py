@@ -1,22 +1,18 @@
 """Serial numbers: the capability in extended configuration space, else vital product data.
 
 Both are for root alone. They are asked for once for each time a function appears: reading them costs
-milliseconds on some devices and wakes sleeping ones.
+milliseconds on some devices and wakes sleeping ones. While its configuration space is open a function is
+asked what kind of port it is, too.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from innkeeper.drivers.sysfs.config_space import PortType, port_type_of, require_all, serial_of
 from innkeeper.drivers.sysfs.notes import printable
 from innkeeper.drivers.sysfs.tree import Folder, open_regular
-
-_EXTENDED = 0x100
-_SERIAL_CAPABILITY = 0x0003
-#: Extended configuration space has room for no more capabilities.
-_MOST_CAPABILITIES = (4096 - _EXTENDED) // 4
 
 _READ_ONLY_DATA = 0x90
 _END = 0x78
@@ -28,6 +24,7 @@ class Serial:
     """What asking for a serial number gave."""
 
     text: str | None = None
+    port_type: PortType | None = None
     root_only: str | None = None
     """Name of the file that root alone may read."""
     problem: tuple[str, str] | None = None
@@ -47,19 +44,19 @@ class Serials:
         self._known, self._seen = self._seen, {}
         self._root_only = False
 
-    def read(self, folder: Folder, function: str) -> str | None:
-        """The serial number of the function in `folder`; null, with one warning for all, if root's."""
+    def read(self, folder: Folder, function: str) -> Serial:
+        """What the function in `folder` says; one warning for all where root alone may ask."""
         # A function that is removed and found again has another inode.
         key = f"{function} {os.fstat(folder.descriptor).st_ino}"
         serial = self._known.get(key)
         if serial is None:
             if folder.text("power_state") == "D3cold":
                 # Reading would power it up; it is asked when it is awake.
-                return None
+                return Serial()
             serial = _ask(folder)
         self._seen[key] = serial
         self._warn(folder, serial)
-        return serial.text
+        return serial
 
     def _warn(self, folder: Folder, serial: Serial) -> None:
         if serial.problem:
@@ -72,49 +69,33 @@ class Serials:
 
 
 def _ask(folder: Folder) -> Serial:
-    for name, read in (("config", _serial_of_config), ("vpd", _serial_of_vpd)):
+    serial = Serial()
+    for name, read in (("config", _of_config), ("vpd", _of_vpd)):
         try:
             descriptor = open_regular(folder.descriptor, name)
             try:
-                text = read(descriptor)
+                serial = read(descriptor, serial)
             finally:
                 os.close(descriptor)
         except FileNotFoundError:
             continue
         except PermissionError:
-            return Serial(root_only=name)
+            return replace(serial, root_only=name)
         except (OSError, ValueError) as error:
-            return Serial(problem=(name, f"cannot be read: {getattr(error, 'strerror', error)}"))
-        if text:
-            return Serial(text=text)
-    return Serial()
+            why = getattr(error, "strerror", error)
+            return replace(serial, problem=(name, f"cannot be read: {why}"))
+        if serial.text:
+            break
+    return serial
 
 
-def _serial_of_config(config: int) -> str | None:
-    """The device serial number as eight bytes in hex, highest first, with dashes between.
-
-    Layout: PCI Express Base Specification, "Device Serial Number Extended Capability".
-    """
-    if len(os.pread(config, 4, 0x40)) < 4:
-        raise PermissionError
-    for offset, identity in _capabilities(config):
-        if identity == _SERIAL_CAPABILITY:
-            number = os.pread(config, 8, offset + 4)
-            known = len(number) == 8 and number not in (bytes(8), b"\xff" * 8)
-            return number[::-1].hex("-") if known else None
-    return None
+def _of_config(config: int, serial: Serial) -> Serial:
+    require_all(config)
+    return replace(serial, text=serial_of(config), port_type=port_type_of(config))
 
 
-def _capabilities(config: int) -> Iterator[tuple[int, int]]:
-    offset = _EXTENDED
-    for _ in range(_MOST_CAPABILITIES):
-        header = int.from_bytes(os.pread(config, 4, offset), "little")
-        if header in (0, 0xFFFFFFFF):
-            return
-        yield offset, header & 0xFFFF
-        offset = header >> 20 & ~3
-        if offset < _EXTENDED:
-            return
+def _of_vpd(vpd: int, serial: Serial) -> Serial:
+    return replace(serial, text=_serial_of_vpd(vpd))
 
 
 def _serial_of_vpd(vpd: int) -> str | None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from innkeeper.drivers.sysfs.location import functions_on
 from innkeeper.drivers.sysfs.notes import printable
-from innkeeper.drivers.sysfs.pci import functions_on
 from innkeeper.drivers.sysfs.tree import TABLE_LIMIT, Tree
 
 BLOCKS = "sys/class/block"

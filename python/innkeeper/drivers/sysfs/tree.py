@@ -275,6 +275,14 @@ class Folder:
         """As `Tree.parsed`."""
         return self.tree.accept(f"{self.path}/{name}", self.text(name), parse)
 
+    def has(self, name: str) -> bool:
+        """Whether there is something of this name."""
+        try:
+            os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
     def target(self, name: str) -> str | None:
         """The words of a link, without going where it points; None when it is no link."""
         try:
