@@ -1,26 +1,28 @@
 """The operator's words, checked once at start: TOML, then `INNKEEPER_*` from the environment."""
 
+from innkeeper.config.device_sections import AliasMember, AliasSpec, DeviceSpec
 from innkeeper.config.effective import effective_toml
 from innkeeper.config.example import CONFIG_EXAMPLE
 from innkeeper.config.loading import load_config
+from innkeeper.config.section import Section
 from innkeeper.config.sections import (
     Access,
     Audit,
     Claims,
     Config,
     Counter,
-    DeviceSpec,
     DiskSection,
     Log,
     Nova,
     Ratios,
     Reserved,
-    Section,
 )
 
 __all__ = [
     "CONFIG_EXAMPLE",
     "Access",
+    "AliasMember",
+    "AliasSpec",
     "Audit",
     "Claims",
     "Config",

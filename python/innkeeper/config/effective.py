@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from innkeeper.config.sections import Config, Section
+from innkeeper.config.section import Section
+from innkeeper.config.sections import Config
 
 
 def effective_toml(config: Config) -> str:
@@ -13,7 +14,7 @@ def effective_toml(config: Config) -> str:
 
     Loading the text gives an equal configuration.
     """
-    head = _keys(config)
+    head = "".join(_key(name, value) for name, value in config if not _is_of_tables(value))
     tables = [f"[{name}]\n{_keys(value)}" for name, value in config if isinstance(value, Section)]
     entries = [
         f"[[{name}]]\n{_keys(entry)}"
@@ -31,9 +32,11 @@ def _keys(section: Section) -> str:
 def _key(name: str, value: Any) -> str:
     if value is None:
         return f"# {name} is not set\n"
-    if isinstance(value, Section) or _is_list_of_sections(value):
-        return ""
     return f"{name} = {_value(value)}\n"
+
+
+def _is_of_tables(value: Any) -> bool:
+    return isinstance(value, Section) or _is_list_of_sections(value)
 
 
 def _is_list_of_sections(value: Any) -> bool:
@@ -47,7 +50,18 @@ def _value(value: Any) -> str:
         return f"[{', '.join(_value(one) for one in value)}]"
     if isinstance(value, str):
         return _text(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Section | dict):
+        return _inline_table(value)
     return repr(value)
+
+
+def _inline_table(table: Section | dict[str, Any]) -> str:
+    """A table within an entry of a list; what is not set has no place in it."""
+    pairs = table.items() if isinstance(table, dict) else iter(table)
+    shown = (f"{_text(name)} = {_value(value)}" for name, value in pairs if value is not None)
+    return f"{{ {', '.join(shown)} }}"
 
 
 def _text(value: str) -> str:

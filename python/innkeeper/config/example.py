@@ -50,10 +50,12 @@ CONFIG_EXAMPLE = """\
 # operators = []     # claim, confirm, release, audit
 # readers = ["*"]    # look, and ask what fits
 
-# Nova's tables (compute_nodes, instances, pci_devices, ...) beside ours, for programs that read them.
+# Nova's tables (compute_nodes, instances, pci_devices, ...) beside ours, and its own words for devices.
 [nova]
 # tables = "none"        # embedded: kept in the daemon's own database, in the same transaction as the claims
 # release = "2026.2"     # the oldest release of Nova that reads the rows, such as liberty
+# device_spec = []       # as Nova's [pci]device_spec, such as ['{"vendor_id": "8086"}']; after [[devices]]
+# alias = []             # as Nova's [pci]alias; after [[aliases]]
 
 # The structured log on stderr.
 [log]
@@ -62,11 +64,45 @@ CONFIG_EXAMPLE = """\
 
 # PCI functions that may be handed out. Without an entry none is; in use by the host, or a bridge, never.
 # Every key of an entry that is given must match, so an entry without keys admits every function; the first
-# entry that matches counts. Ids are four lower-case hex digits.
+# entry that matches counts. An entry that names a PF, by address or devname, admits its VFs too.
 # [[devices]]
-# vendor_id = "8086"
+# vendor_id = "8086"               # hex digits
 # product_id = "1889"
-# address = "0000:41:01.0"   # domain:bus:slot.function in lower-case hex
+# address = "0000:41:01.*"         # domain:bus:slot.function, "*" is any; or regexes: { bus = "4[0-3]" }
+# physical_network = "physnet0"    # this and the next four are tags, which requests ask for
+# trusted = true
+# remote_managed = false           # true: only functions with a serial number
+# managed = true
+# live_migratable = false
+# one_time_use = false             # true: stays dirty after its holder until an operator lifts it
+# resource_class = "CUSTOM_NIC"    # for Placement; not matched
+# traits = []                      # likewise, such as ["CUSTOM_FAST"]
+# tags = { tier = "gold" }         # your own
+# clean = []                       # after a holder, such as ["/usr/sbin/wipe"]; dirty until it succeeds
+# clean_timeout = 600.0            # seconds, from 0.01 to 2592000 (30 days)
+# By network device instead of address:
+# [[devices]]
+# devname = "ens1f0"
+
+# Names for devices, asked for as NAME=COUNT. The same name again is an alternative.
+# [[aliases]]
+# name = "card"
+# vendor_id = "10de"           # four hex digits
+# product_id = "2236"
+# device_type = "pf"           # pci, pf or vf; not set: any, but a PF only when it is named
+# numa_policy = "legacy"       # required, legacy, preferred or socket
+# live_migratable = true       # not set: either
+# tags = { tier = "gold" }     # that the [[devices]] entry gave it
+# A unit is several functions that are taken and given back as one; without members all of its place:
+# [[aliases]]
+# name = "pair"
+# unit = "slot"                # slot, switch or iommu_group; not set: single devices
+# [[aliases.members]]
+# vendor_id = "10de"
+# product_id = "2236"
+# device_type = "pci"
+# tags = { tier = "gold" }
+# count = 1
 
 # Amounts of your own that are booked like memory, such as slots, SEV ASIDs or vsock ids.
 # [[counters]]

@@ -8,23 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from innkeeper.config.device_sections import AliasSpec, DeviceSpec
+from innkeeper.config.section import JsonText, Period, Ratio, Section, Words
 from innkeeper.errors import UnknownRelease
-from innkeeper.objects.base import Amount, CounterName, Name, PciAddress, PciId
+from innkeeper.objects.base import Amount, CounterName, Name
 from innkeeper.objects.releases import RELEASES, release_named
-
-Ratio = Annotated[float, Field(strict=True, ge=0.000001, le=1_000_000, allow_inf_nan=False)]
-Period = Annotated[float, Field(strict=True, ge=0.01, le=30 * 86_400, allow_inf_nan=False)]
-"""Seconds."""
-Words = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""One line of text, such as a path or the name of a user."""
-
-
-class Section(BaseModel):
-    """One table of the file; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Reserved(Section):
@@ -52,20 +42,6 @@ class Counter(Section):
     total: Amount
     reserved: Amount = 0
     ratio: Ratio = 1.0
-
-
-class DeviceSpec(Section):
-    """Admits PCI functions; every key that is given must match, and the first entry that matches wins."""
-
-    vendor_id: PciId | None = Field(
-        default=None, description="four lower-case hex digits without 0x, such as 8086"
-    )
-    product_id: PciId | None = Field(
-        default=None, description="four lower-case hex digits without 0x, such as 1889"
-    )
-    address: PciAddress | None = Field(
-        default=None, description="domain:bus:slot.function in lower-case hex, such as 0000:41:00.0"
-    )
 
 
 class DiskSection(Section):
@@ -102,12 +78,16 @@ class Access(Section):
 
 
 class Nova(Section):
-    """Nova's tables beside ours, for programs that read them."""
+    """Nova's tables beside ours, for programs that read them, and Nova's own words for devices."""
 
     tables: Literal["none", "embedded"] = "none"
     """`embedded`: kept in the daemon's own database, in the change set's transaction."""
     release: str = RELEASES[-1]
     """The oldest release that reads what is written, such as `liberty`."""
+    device_spec: tuple[JsonText, ...] = ()
+    """Nova's `[pci]device_spec`, as it stands there; after the `[[devices]]` entries."""
+    alias: tuple[JsonText, ...] = ()
+    """Nova's `[pci]alias`, as it stands there; after the `[[aliases]]` entries."""
 
     @field_validator("release")
     @classmethod
@@ -134,6 +114,7 @@ class Config(Section):
     ratios: Ratios = Ratios()
     counters: tuple[Counter, ...] = ()
     devices: tuple[DeviceSpec, ...] = ()
+    aliases: tuple[AliasSpec, ...] = ()
     disk: DiskSection = DiskSection()
     claims: Claims = Claims()
     audit: Audit = Audit()

@@ -18,6 +18,9 @@ from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
 
 UNCOMMENTED = re.sub(r"^# (\[\[|[a-z_]+ = )", r"\1", CONFIG_EXAMPLE, flags=re.MULTILINE)
 
+#: Keys whose value is a table of the operator's own.
+INLINE = ("tags",)
+
 
 def section_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -38,8 +41,9 @@ def keys(section: type[BaseModel], above: str = "") -> Iterator[tuple[str, Any]]
 def flat(table: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in table.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            yield from flat(value[0], f"{above}{name}.")
-        elif isinstance(value, dict):
+            for entry in value:
+                yield from flat(entry, f"{above}{name}.")
+        elif isinstance(value, dict) and name not in INLINE:
             yield from flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
@@ -72,12 +76,16 @@ def test_the_example_shows_the_default(key: str, default: Any) -> None:
 def test_the_example_says_what_each_section_is() -> None:
     """A comment stands above each header and each key that is not in a section."""
     lines = CONFIG_EXAMPLE.splitlines()
-    heads = [at for at, line in enumerate(lines) if re.match(r"(# )?\[|# node", line)]
+    heads = {line: at for at, line in reversed(list(enumerate(lines))) if re.match(_HEAD, line)}
     assert len(heads) == len(Config.model_fields)
-    assert all(lines[at - 1].startswith("# ") for at in heads)
+    assert all(lines[at - 1].startswith("# ") for at in heads.values())
+
+
+_HEAD = r"(# )?\[+[a-z]+\]|# node"
 
 
 text = st.text(st.characters(blacklist_categories=["Cc", "Cs"]), min_size=1, max_size=30)
+printable = text.filter(str.isprintable)
 amount = st.integers(0, 2**53)
 ratio = st.floats(0.000001, 1_000_000)
 configs: st.SearchStrategy[dict[str, Any]] = st.builds(
@@ -93,9 +101,34 @@ configs: st.SearchStrategy[dict[str, Any]] = st.builds(
         unique_by=lambda counter: counter["name"],
     ),
     devices=st.lists(
-        st.fixed_dictionaries({}, optional={"vendor_id": st.sampled_from(["8086", "10de"])}),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "vendor_id": st.sampled_from(["8086", "10de"]),
+                "address": text | st.fixed_dictionaries({}, optional={"bus": text}),
+                "trusted": st.booleans(),
+                "traits": st.lists(text, max_size=2),
+                "tags": st.dictionaries(printable, printable | st.booleans(), max_size=3),
+                "clean": st.lists(text, max_size=2),
+            },
+        ),
         max_size=3,
     ),
+    aliases=st.lists(
+        st.fixed_dictionaries(
+            {
+                "name": st.sampled_from(["a", "a b", "ä"]),
+                "unit": st.sampled_from(["slot", "switch"]),
+                "members": st.lists(
+                    st.fixed_dictionaries({"tags": st.just({"tier": "a.b"})}),
+                    min_size=1,
+                    max_size=2,
+                ),
+            }
+        ),
+        max_size=3,
+    ),
+    nova=st.fixed_dictionaries({"alias": st.lists(st.text(min_size=1, max_size=30), max_size=2)}),
     disk=st.fixed_dictionaries({"path": st.none() | text}),
     access=st.fixed_dictionaries({"admins": st.lists(text, max_size=3)}),
 )
@@ -115,5 +148,5 @@ def test_the_text_of_a_configuration_gives_it_again(
 def test_the_text_of_the_defaults_names_every_key() -> None:
     lines = effective_toml(Config()).splitlines()
     for name, _ in keys(Config):
-        if not name.startswith(("devices.", "counters.")):
+        if not name.startswith(("devices.", "counters.", "aliases.")):
             assert any(re.match(rf"(# )?{name.rpartition('.')[2]} ", line) for line in lines)
