@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import Request
@@ -22,11 +23,21 @@ class ApiParts:
     access: AccessRules
     state_directory: Path
     host_root: str | None
+    words_mark: str = field(init=False)
+    """Changes with the operator's words, and is the same in every process that reads them."""
+
+    def __post_init__(self) -> None:
+        self.words_mark = _mark_of(self.config)
 
     def reconfigure(self, config: Config) -> None:
         """Take the operator's new words."""
         self.config = config
+        self.words_mark = _mark_of(config)
         self.access.access = config.access
+
+
+def _mark_of(config: Config) -> str:
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
 
 
 def parts_of(request: Request) -> ApiParts:

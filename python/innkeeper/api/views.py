@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,6 +13,11 @@ from innkeeper.objects import (
     Claim,
     ClaimSpec,
     ClaimState,
+    Cordon,
+    CordonCause,
+    CordonKind,
+    Device,
+    DeviceRequest,
     Event,
     Finding,
     Holder,
@@ -22,6 +28,7 @@ from innkeeper.objects import (
     Pool,
     Usage,
 )
+from innkeeper.objects.base import Name, PciAddress
 from innkeeper.objects.claim import Seconds
 
 EXAMPLE_ID = "6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11"
@@ -108,6 +115,24 @@ class RenewOrder(View):
     lease_seconds: Seconds | None = None
 
 
+class CordonOrder(View):
+    """What takes no new claims from now on, and why; those that hold it keep it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"kind": "device", "subject": "0000:3b:00.1", "reason": "link flaps"},
+                {"kind": "cell", "subject": "1", "reason": "memory is being replaced"},
+            ]
+        }
+    )
+
+    kind: CordonKind
+    subject: Name | None = None
+    """The cell's id, the CPU's number, or the device's address; of the host nothing."""
+    reason: Name
+
+
 Limit = Annotated[int, Field(ge=1, le=1000)]
 """The most entries of one page."""
 
@@ -122,6 +147,21 @@ class ClaimQuery(View):
     instance_uuid: UUID | None = None
     limit: Limit = 100
     marker: UUID | None = None
+
+
+class DeviceQuery(View):
+    """Which devices; all when nothing is said."""
+
+    free: bool | None = None
+    """True: those that could be claimed now; false: the others."""
+    held_by: UUID | None = None
+    """Those of one claim, by its id or its instance."""
+
+
+class UncordonQuery(View):
+    """Which of two cordons around one device."""
+
+    cause: CordonCause | None = None
 
 
 class FindingQuery(View):
@@ -171,29 +211,73 @@ class HostView(View):
     inventory: Inventory
     usage: Usage
     pools: tuple[Pool, ...]
+    cordons: tuple[Cordon, ...] = ()
+
+
+class DeviceState(StrEnum):
+    """How a PCI function stands to claims; the first that is true of it."""
+
+    HELD = "held"
+    """By a claim."""
+    NOT_ADMITTED = "not_admitted"
+    """The operator's words do not offer it, or the host itself uses it."""
+    WITHHELD = "withheld"
+    """Offered, but not now: cordoned, dirty, or in use by somebody without a claim."""
+    BARRED = "barred"
+    """Its PF or one of its VFs is held or withheld: they are one piece of hardware."""
+    FREE = "free"
 
 
 class DeviceView(View):
     """One PCI function, and whether it could be claimed now."""
 
     function: PciFunction
+    state: DeviceState
     claimable: bool
     reason: str | None
-    """Why it is not claimable."""
-    claim_id: UUID | None
+    """Why it is not claimable, in words for people."""
+    claim_id: UUID | None = None
     """The claim that holds it."""
+    barred_by: PciAddress | None = None
+    """The PF, or the first VF, that bars it."""
+    cordons: tuple[Cordon, ...] = ()
+    """Those around it, its cell or its host: who, when and why; a dirty device has one, too."""
+    device: Device | None = None
+    """What requests are matched against: tags, identity, why withheld; null when it is not admitted."""
 
 
 class DeviceList(View):
-    """Every PCI function of the host, by address."""
+    """PCI functions of the host, by address."""
 
     devices: tuple[DeviceView, ...]
 
 
 class PoolList(View):
-    """Claimable devices alike, counted."""
+    """Claimable devices alike, counted, in the order in which they are given out."""
 
     pools: tuple[Pool, ...]
+
+
+class AliasView(View):
+    """One of the operator's names for devices."""
+
+    name: str
+    stands_for: DeviceRequest
+    """What one of it asks for."""
+    fit: int | None
+    """How many of it would fit now; null when the search bound was reached before it was known."""
+
+
+class AliasList(View):
+    """The operator's names for devices, in alphabetical order."""
+
+    aliases: tuple[AliasView, ...]
+
+
+class CordonList(View):
+    """All that takes no new claims, by kind and subject."""
+
+    cordons: tuple[Cordon, ...]
 
 
 class ClaimList(View):

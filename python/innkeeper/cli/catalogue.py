@@ -20,8 +20,14 @@ class Place(NamedTuple):
 CATALOGUE = {
     "serve": Place("setup", "serve", "Run the daemon on this host until it is told to stop."),
     "show": Place("look", "show", "The host as a picture: what it has and who holds it."),
-    "devices": Place("look", "devices", "Every PCI function, and whether it may be claimed."),
-    "pools": Place("look", "pools", "Devices alike that may be claimed, counted."),
+    "devices": Place(
+        "devices", "devices_app", "Every PCI function, and whether it may be claimed."
+    ),
+    "pools": Place("devices", "pools", "Devices alike that may be claimed, counted."),
+    "aliases": Place("devices", "aliases", "The operator's names for devices, and how many fit."),
+    "cordon": Place("cordons", "cordon", "Keep new claims off the host, a cell, a CPU, a device."),
+    "uncordon": Place("cordons", "uncordon", "Let new claims come again."),
+    "cordons": Place("cordons", "cordons", "What takes no new claims: who said so, when and why."),
     "claims": Place("claims", "claims_app", "Who holds what; `claims show ID` for one claim."),
     "claim": Place("claims", "claim", "Hold room for an instance; lapses unless confirmed."),
     "confirm": Place("claims", "confirm", "The instance was built: keep the claim."),

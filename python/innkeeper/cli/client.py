@@ -9,14 +9,17 @@ from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
 from innkeeper.api.views import (
+    AliasList,
     ClaimList,
     ClaimOrder,
+    CordonList,
+    CordonOrder,
     DeviceList,
     EventList,
     FindingList,
@@ -24,6 +27,7 @@ from innkeeper.api.views import (
     HostView,
     PoolList,
     Problem,
+    ServiceView,
 )
 from innkeeper.config.places import client_sockets
 from innkeeper.errors import InnkeeperError, NoFit, Unreachable, error_classes
@@ -31,6 +35,9 @@ from innkeeper.objects import (
     AuditReport,
     Claim,
     ClaimState,
+    Cordon,
+    CordonCause,
+    CordonKind,
     Event,
     Finding,
     Misfit,
@@ -98,9 +105,25 @@ class Client:
         """The host, its inventory and usage."""
         return self._ask(HostView, "GET", "/v1/host")
 
-    def devices(self) -> DeviceList:
-        """Every PCI function."""
-        return self._ask(DeviceList, "GET", "/v1/devices")
+    def about(self) -> ServiceView:
+        """The daemon itself."""
+        return self._ask(ServiceView, "GET", "/v1")
+
+    def devices(self, *, free: bool | None = None, held_by: UUID | None = None) -> DeviceList:
+        """Every PCI function, or those that are free, or those of one claim."""
+        query: Query = {
+            "free": None if free is None else str(free).lower(),
+            "held_by": None if held_by is None else str(held_by),
+        }
+        return self._ask(DeviceList, "GET", "/v1/devices", query=query)
+
+    def aliases(self) -> AliasList:
+        """The operator's names for devices."""
+        return self._ask(AliasList, "GET", "/v1/aliases")
+
+    def cordons(self) -> CordonList:
+        """All that takes no new claims."""
+        return self._ask(CordonList, "GET", "/v1/cordons")
 
     def pools(self) -> PoolList:
         """Claimable devices alike."""
@@ -147,6 +170,15 @@ class Client:
     def release(self, ref: UUID) -> Claim:
         """Give back what a claim holds."""
         return self._ask(Claim, "DELETE", f"/v1/claims/{ref}")
+
+    def cordon(self, order: CordonOrder) -> Cordon:
+        """Keep new claims off."""
+        return self._ask(Cordon, "POST", "/v1/cordons", body=order)
+
+    def uncordon(self, kind: CordonKind, subject: str, cause: CordonCause | None) -> Cordon:
+        """Let new claims come again."""
+        path = f"/v1/cordons/{kind}/{quote(subject, safe='')}"
+        return self._ask(Cordon, "DELETE", path, query={"cause": cause})
 
     # -- audits and history --------------------------------------------------------------------
 

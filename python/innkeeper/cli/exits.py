@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from innkeeper.errors import (
 )
 
 if TYPE_CHECKING:
-    from innkeeper.objects import Misfit, Request
+    from innkeeper.objects import Misfit
 
 
 class Exit(IntEnum):
@@ -95,29 +95,8 @@ def tell(error: InnkeeperError) -> None:
     if not reasons:
         say(f"innkeeper: {error.message} [{error.code}]")
         return
+    from innkeeper.cli.refusals import refusal_lines
+
     say(f"innkeeper: it does not fit [{error.code}]")
-    for reason in reasons:
-        _tell_reason(reason)
-    nearest: Request | None = error.details.get("nearest")
-    flags = " ".join(_flags(nearest)) if nearest else ""
-    say(f"  would fit now: {flags}" if flags else "  nothing of this kind would fit now")
-
-
-def _tell_reason(reason: Misfit) -> None:
-    say(f"  {reason.resource}: {reason.message}")
-    for step in reason.filters:
-        say(f"    {step.filter}: removed {step.removed}, left {step.left}")
-
-
-def _flags(request: Request) -> Iterator[str]:
-    """A request in the words of the command line."""
-    if request.vcpus:
-        yield f"--vcpus {request.vcpus}"
-    if request.memory_mib:
-        yield f"--memory {request.memory_mib}MiB"
-    if request.disk_mib:
-        yield f"--disk {request.disk_mib}MiB"
-    for one in request.devices:
-        yield f"--device {one.vendor_id}:{one.product_id}={one.count}"
-    for name, count in request.counters.items():
-        yield f"--counter {name}={count}"
+    for line in refusal_lines(reasons, error.details.get("nearest")):
+        say(line)

@@ -64,13 +64,17 @@ class LocalHost:
 
     def devices(self) -> tuple[DeviceView, ...]:
         """Every PCI function and whether it may be handed out."""
-        from innkeeper.requests.inventory import why_not_claimable
+        from innkeeper import take_inventory
+        from innkeeper.api.device_views import DeviceSurvey
 
-        reasons = [(one, why_not_claimable(one, self.config)) for one in self.host.functions]
-        return tuple(
-            DeviceView(function=one, claimable=why is None, reason=why, claim_id=None)
-            for one, why in reasons
+        survey = DeviceSurvey(
+            functions=self.host.functions,
+            inventory=take_inventory(self.host, self.config),
+            holders={},
+            cordons=(),
+            config=self.config,
         )
+        return survey.views()
 
     def fit(self, request: Request) -> FitAnswer:
         """The dry run on the empty host.

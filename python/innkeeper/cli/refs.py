@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from innkeeper.config.sizes import refusal
 
+_ADDRESS = re.compile(
+    r"(?:0*([0-9a-f]{1,8}):)?([0-9a-f]{1,2}):([01]?[0-9a-f])\.([0-7])", re.IGNORECASE
+)
 _EXAMPLE = "6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11"
 
 
@@ -32,3 +36,16 @@ def parse_ref(text: str) -> UUID:
     except ValueError:
         problem = f"is no claim or instance id, such as {_EXAMPLE}; `innkeeper claims` lists them"
         raise refusal("ID", text, problem) from None
+
+
+def parse_address(text: str) -> str:
+    """The address of a PCI function; as `lspci` has it, domain 0 may be left out.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    found = _ADDRESS.fullmatch(text.strip())
+    if found is None:
+        raise refusal("ADDRESS", text, "is no PCI address, such as 0000:3b:00.1 or 3b:00.1")
+    domain, bus, slot, function = (int(part or "0", 16) for part in found.groups())
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from innkeeper.api.views import DeviceView, FitAnswer
+from innkeeper.api.views import FitAnswer
 from innkeeper.cli.picture.lines import cells_of
 from innkeeper.cli.quantities import ago, printable, size, until
-from innkeeper.objects import Claim, ClaimState, Event, Finding, Placement, Pool
+from innkeeper.objects import Claim, ClaimState, Event, Finding, Placement
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -112,56 +112,6 @@ def _end_in_words(claim: Claim) -> str:
         return "when it is released"
     condition = "renewed" if claim.state is ClaimState.CONFIRMED else "confirmed"
     return f"{claim.expires_at:%H:%M:%S} UTC, {until(claim.expires_at)}, unless {condition} before"
-
-
-def devices_table(devices: Iterable[DeviceView], *, wide: bool = False) -> str:
-    """One line a PCI function."""
-    head = ["ADDRESS", "ID", "CLASS", "KIND", "CELL", "DRIVER", "CLAIMABLE"]
-    wide_head = ["PARENT", "IOMMU", "VFS", "NETDEV", "SERIAL"] if wide else []
-    rows = [[*_device_row(one), *(_device_wide(one) if wide else [])] for one in devices]
-    return columns([*head, *wide_head], rows)
-
-
-def _device_row(view: DeviceView) -> list[str]:
-    one = view.function
-    claimable = "yes" if view.claimable else (view.reason or "no")
-    return [
-        one.address,
-        f"{one.vendor_id}:{one.product_id}",
-        one.class_id,
-        one.kind,
-        "" if one.cell is None else str(one.cell),
-        one.driver or "",
-        f"held by {view.claim_id}" if view.claim_id else claimable,
-    ]
-
-
-def _device_wide(view: DeviceView) -> list[str]:
-    one = view.function
-    return [
-        one.parent or "",
-        "" if one.iommu_group is None else str(one.iommu_group),
-        f"{one.num_vfs}/{one.total_vfs}" if one.total_vfs else "",
-        ",".join(one.netdevs),
-        one.serial or "",
-    ]
-
-
-def pools_table(pools: Iterable[Pool]) -> str:
-    """One line a pool."""
-    head = ["ID", "KIND", "CELL", "TOTAL", "USED", "FREE"]
-    rows = [
-        [
-            f"{pool.vendor_id}:{pool.product_id}",
-            pool.kind,
-            "" if pool.cell is None else str(pool.cell),
-            str(pool.total),
-            str(pool.used),
-            str(pool.free),
-        ]
-        for pool in pools
-    ]
-    return columns(head, rows)
 
 
 def findings_table(findings: Iterable[Finding], *, wide: bool = False) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import wraps
-from inspect import Parameter, Signature, signature
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
@@ -15,12 +13,14 @@ from pydantic import ValidationError
 
 from innkeeper.api.views import ClaimOrder
 from innkeeper.api.wrong_words import refusal_of
+from innkeeper.cli.flags import takes
 from innkeeper.cli.refs import parse_uuid
 from innkeeper.cli.spec_file import read_spec
 from innkeeper.config.nearest import quoted
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Request
 from innkeeper.requests.sizes import (
+    parse_cells,
     parse_count,
     parse_counter,
     parse_device,
@@ -38,7 +38,17 @@ Disk = Annotated[
 ]
 Devices = Annotated[
     list[str] | None,
-    typer.Option("--device", metavar="VENDOR:PRODUCT=N", help="PCI devices; may be repeated."),
+    typer.Option(
+        "--device",
+        metavar="WHAT=N",
+        help="PCI devices: ALIAS=N or VENDOR:PRODUCT=N, then ,numa_policy=P; may be repeated.",
+    ),
+]
+Cells = Annotated[
+    str | None,
+    typer.Option(
+        "--cells", metavar="0,2-3", help="Host cells it runs on: NUMA policies are judged by them."
+    ),
 ]
 Counters = Annotated[
     list[str] | None,
@@ -74,6 +84,7 @@ class ClaimWords:
     memory: Memory = None
     disk: Disk = None
     devices: Devices = None
+    cells: Cells = None
     counters: Counters = None
     project: Project = None
     reason: Reason = None
@@ -104,8 +115,8 @@ class ClaimWords:
             vcpus=_said(self.vcpus, parse_count, "--vcpus"),
             memory_mib=_said(self.memory, parse_memory, "--memory"),
             disk_mib=_said(self.disk, parse_disk, "--disk"),
-            devices=[parse_device(one, what="--device").model_dump() for one in self.devices or ()]
-            or None,
+            devices=[_device_words(one) for one in self.devices or ()] or None,
+            cells=_said(self.cells, parse_cells, "--cells"),
             counters=_counters(self.counters or ()) or None,
         )
 
@@ -119,25 +130,13 @@ class ClaimWords:
         )
 
 
-def takes_claim_words(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every flag of a claim; it gets them as one `ClaimWords` named `said`."""
-    flags = get_type_hints(ClaimWords, include_extras=True)
-    own = dict(signature(command).parameters)
-    del own["said"]
+takes_claim_words = takes(ClaimWords, "said")
+"""Gives a command every flag of a claim."""
 
-    @wraps(command)
-    def with_flags(**given: Any) -> None:
-        said = ClaimWords(**{name: given.pop(name) for name in flags})
-        command(said=said, **given)
 
-    hints = get_type_hints(command, include_extras=True)
-    added = {name: Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in flags}
-    every = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (own | added).values()]
-    with_flags.__annotations__ = {name: hints[name] for name in own} | flags
-    with_flags.__signature__ = Signature(  # type: ignore[attr-defined]
-        [one.replace(annotation=with_flags.__annotations__[one.name]) for one in every]
-    )
-    return with_flags
+def _device_words(text: str) -> dict[str, Any]:
+    """Only what is said: a daemon of an older release does not know the rest."""
+    return parse_device(text, what="--device").model_dump(mode="json", exclude_unset=True)
 
 
 def _given(**words: Any) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from innkeeper.objects import (
     Cell,
     Claim,
     ClaimState,
+    Cordon,
+    CordonKind,
     Cpu,
     DeviceRequest,
     Disk,
@@ -137,8 +139,50 @@ def test_devices_show_who_holds_them_and_what_that_bars() -> None:
     view, claims = booked(host, Request(devices=vfs(1)), Request(devices=(pf,)))
     shown = plain(view, claims)
     assert "8086:1592 pf x b" in shown
-    assert "8086:1889 vf a . . x x x" in shown
+    assert "8086:1889 vf . . a x x x" in shown
     assert "1 of 6 held, 2 free; 3 barred" in shown
+
+
+def cordon(kind: CordonKind, subject: str, **words: object) -> Cordon:
+    fields = {"kind": kind, "subject": subject, "reason": "repair", "by": Holder(), "at": START}
+    return Cordon.model_validate(fields | words)
+
+
+def test_what_takes_no_new_claims_is_marked() -> None:
+    host = simulated("cpus=8,cells=2,sockets=1,pfs=1,vfs=4")
+    vfs = [one.address for one in host.functions if one.parent is not None]
+    cordons = (
+        cordon(CordonKind.HOST, "n"),
+        cordon(CordonKind.CELL, "1"),
+        cordon(CordonKind.CPU, "4"),
+        cordon(CordonKind.DEVICE, vfs[0]),
+        cordon(CordonKind.DEVICE, vfs[1], cause="dirty", reason="not wiped", by=None),
+    )
+    view = LocalHost(EVERYTHING, host).view()
+    inventory = take_inventory(host, EVERYTHING, cordons=cordons)
+    shown = plain(view.model_copy(update={"inventory": inventory, "cordons": cordons}))
+    assert shown.splitlines()[0].endswith("   cordoned")
+    assert "8086:1889 vf ! ~ . ." in shown
+    assert "8086:1592 pf x" in shown
+    assert "cell 1 cordoned" in shown
+    assert "cell 0 cordoned" not in shown
+    assert "0/4!" in shown
+    assert "! cordoned   ~ not clean yet" in shown
+    told = shown.partition("Takes no new claims\n")[2].splitlines()
+    by = "cordoned by unknown at 2026-01-01 00:00:00 UTC: repair"
+    assert told[:4] == [f"  host {by}", f"  cell 1 {by}", f"  CPU 4 {by}", f"  {vfs[0]}  {by}"]
+    assert told[4] == f"  {vfs[1]}  dirty since 2026-01-01 00:00:00 UTC: not wiped"
+    large = simulated("cpus=1024,cells=32")
+    rows = plain(LocalHost(EVERYTHING, large).view().model_copy(update={"cordons": cordons[:3]}))
+    assert "cell 1 cordoned" in rows
+    assert rows.count("!") == 2, "core and legend"
+
+
+def test_many_cordons_are_counted() -> None:
+    cordons = tuple(cordon(CordonKind.CPU, str(number)) for number in range(11))
+    view = LocalHost(EVERYTHING, simulated("cpus=16,cells=1")).view()
+    shown = plain(view.model_copy(update={"cordons": cordons}))
+    assert "and 3 more; `innkeeper cordons` lists them all" in shown
 
 
 def test_a_large_host_is_drawn_without_numbers() -> None:

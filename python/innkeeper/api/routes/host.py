@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from typing import Annotated, Final
+from uuid import UUID
 
 import anyio.to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from innkeeper import objects
 from innkeeper.api.answers import answer, answer_large, unchanged
 from innkeeper.api.bodies import read_model
 from innkeeper.api.declare import answers, asks, tagged_answers
-from innkeeper.api.device_views import device_views
+from innkeeper.api.device_views import DeviceSurvey, chosen
 from innkeeper.api.parts import ApiParts, parts_of, reader
-from innkeeper.api.views import DeviceList, FitAnswer, HostView, PoolList
+from innkeeper.api.views import DeviceList, DeviceQuery, FitAnswer, HostView, PoolList
 
 router: Final = APIRouter(prefix="/v1", tags=["host"])
 
@@ -31,24 +31,30 @@ async def show_host(request: Request) -> Response:
 
 
 @router.get("/devices", responses=tagged_answers(DeviceList))
-async def list_devices(request: Request) -> Response:
-    """Every PCI function; for those that cannot be claimed, why."""
+async def list_devices(request: Request, query: Annotated[DeviceQuery, Query()]) -> Response:
+    """Every PCI function, or those that are free, or those of one claim; for the rest, why not."""
     await reader(request)
     parts = parts_of(request)
     tag = _host_tag(parts)
+    holder = await _holder(parts, query)
     # Taken here, on the loop, where nothing changes it meanwhile.
-    seen = parts.tracker.host.functions, parts.tracker.device_holders(), parts.config
+    survey = survey_of(parts)
     return unchanged(request, tag) or await answer_large(
-        lambda: DeviceList(devices=device_views(*seen)), tag=tag
+        lambda: DeviceList(devices=chosen(survey.views(), free=query.free, holder=holder)), tag=tag
     )
+
+
+async def _holder(parts: ApiParts, query: DeviceQuery) -> UUID | None:
+    """The claim whose devices are wanted. Raises UnknownClaim."""
+    return None if query.held_by is None else (await parts.tracker.find(query.held_by)).id
 
 
 @router.get("/pools", responses=tagged_answers(PoolList))
 async def list_pools(request: Request) -> Response:
-    """Claimable devices alike in product, cell and kind."""
+    """Claimable devices alike in product, cell, kind, parent and tags."""
     await reader(request)
     parts = parts_of(request)
-    tag = f'"{parts.tracker.edition}"'
+    tag = f'"{parts.tracker.edition}-{parts.words_mark}"'
     return unchanged(request, tag) or answer(PoolList(pools=parts.tracker.pools()), tag=tag)
 
 
@@ -77,16 +83,24 @@ def host_view(parts: ApiParts) -> HostView:
         inventory=tracker.inventory,
         usage=tracker.usage(),
         pools=tracker.pools(),
+        cordons=tracker.cordons(),
+    )
+
+
+def survey_of(parts: ApiParts) -> DeviceSurvey:
+    """What is known of the host's functions at this moment."""
+    tracker = parts.tracker
+    return DeviceSurvey(
+        functions=tracker.host.functions,
+        inventory=tracker.inventory,
+        holders=tracker.device_holders(),
+        cordons=tracker.cordons(),
+        config=parts.config,
     )
 
 
 def _host_tag(parts: ApiParts) -> str:
     """Each observation is news too, and so are new words of the operator."""
-    tracker = parts.tracker
-    return f'"{tracker.edition}-{"-".join(_marks(parts))}"'
-
-
-def _marks(parts: ApiParts) -> Iterator[str]:
     observed = parts.tracker.host.observed_at
-    yield observed.isoformat() if observed else "0"
-    yield f"{hash(parts.config.devices) & 0xFFFF:x}"
+    seen = observed.isoformat() if observed else "0"
+    return f'"{parts.tracker.edition}-{seen}-{parts.words_mark}"'

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from innkeeper.api.views import FitAnswer
 from innkeeper.cli.forms import Form, data_writers, put
 from innkeeper.cli.placements import env_text, libvirt_text
 from innkeeper.cli.tables import claim_table, fit_table
-from innkeeper.objects import Claim
+from innkeeper.errors import NoFit
+from innkeeper.objects import Claim, Misfit, Request
+
+
+class Refusal(BaseModel):
+    """Why it does not fit, as the API says it, too."""
+
+    code: str
+    detail: str
+    reasons: tuple[Misfit, ...]
+    nearest: Request | None
+    """The largest request of the same kind that fits now."""
 
 
 def put_claim(output: str, claim: Claim) -> None:
@@ -36,3 +49,16 @@ def put_fit(output: str, answer: FitAnswer) -> None:
             **data_writers(answer),
         },
     )
+
+
+def put_refusal(output: str, refusal: NoFit) -> None:
+    """Why it does not fit, for who asked for data; to people it is told in any case."""
+    details = refusal.details
+    said = Refusal(
+        code=refusal.code,
+        detail=refusal.message,
+        reasons=tuple(details.get("reasons") or ()),
+        nearest=details.get("nearest"),
+    )
+    if output in (Form.JSON, Form.YAML):
+        put(output, data_writers(said))

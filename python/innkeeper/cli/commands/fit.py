@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from innkeeper.cli.commands.answers import put_fit
+from innkeeper.cli.commands.answers import put_fit, put_refusal
 from innkeeper.cli.forms import FitOutput
 from innkeeper.cli.local import Local, LocalHost, Root, Simulate, client_unless_local
 from innkeeper.cli.session import session_of
 from innkeeper.cli.words import ClaimWords, takes_claim_words
+from innkeeper.errors import NoFit
 
 
 @takes_claim_words
@@ -23,5 +24,9 @@ def fit(
     """Whether it would fit now, where, and how often; every reason if not. Changes nothing."""
     request = said.order().request
     client = client_unless_local(session_of(context), local=local, root=root, simulate=simulate)
-    answer = client.fit(request) if client else LocalHost.observe(root, simulate).fit(request)
+    try:
+        answer = client.fit(request) if client else LocalHost.observe(root, simulate).fit(request)
+    except NoFit as refusal:
+        put_refusal(output, refusal)
+        raise
     put_fit(output, answer)

@@ -1,4 +1,4 @@
-"""`show`, `devices`, `pools`: what the host has."""
+"""`show`: what the host has, and who holds it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import typer
 
 from innkeeper.api.views import HostView
-from innkeeper.cli.forms import Form, ListOutput, data_writers, names, put
+from innkeeper.cli.forms import Form, ListOutput, data_writers, put
 from innkeeper.cli.local import Local, LocalHost, Root, Simulate, client_unless_local
 from innkeeper.cli.picture import ink_and_width, picture
 from innkeeper.cli.session import session_of
-from innkeeper.cli.tables import claims_table, devices_table, pools_table
+from innkeeper.cli.tables import claims_table
 from innkeeper.objects import Claim, ClaimState
 
 LIVE = (ClaimState.PENDING, ClaimState.CONFIRMED)
@@ -42,38 +42,3 @@ def show(
 
 def _picture(view: HostView, claims: Sequence[Claim]) -> str:
     return picture(view, claims, *ink_and_width())
-
-
-def devices(
-    context: typer.Context,
-    output: ListOutput = "table",
-    local: Local = False,
-    root: Root = None,
-    simulate: Simulate = None,
-) -> None:
-    """Every PCI function, and whether it may be claimed."""
-    client = client_unless_local(session_of(context), local=local, root=root, simulate=simulate)
-    views = client.devices().devices if client else LocalHost.observe(root, simulate).devices()
-    put(
-        output,
-        {
-            Form.TABLE: lambda: devices_table(views),
-            Form.WIDE: lambda: devices_table(views, wide=True),
-            Form.NAME: lambda: names(one.function.address for one in views),
-            **data_writers(views),
-        },
-    )
-
-
-def pools(context: typer.Context, output: ListOutput = "table") -> None:
-    """Devices alike that may be claimed, counted."""
-    found = session_of(context).client().pools().pools
-    put(
-        output,
-        {
-            Form.TABLE: lambda: pools_table(found),
-            Form.WIDE: lambda: pools_table(found),
-            Form.NAME: lambda: names(f"{pool.vendor_id}:{pool.product_id}" for pool in found),
-            **data_writers(found),
-        },
-    )

@@ -99,11 +99,14 @@ def _device_bars(view: HostView, holders: Holders) -> Iterator[_Bar]:
     for pool in view.pools:
         kinds.setdefault((pool.vendor_id, pool.product_id, pool.kind), []).append(pool)
     for (vendor, product, kind), pools in kinds.items():
-        used, total, free = (
-            sum(getattr(pool, name) for pool in pools) for name in ("used", "total", "free")
+        used, total, free, withheld = (
+            sum(getattr(pool, name) for pool in pools)
+            for name in ("used", "total", "free", "withheld")
         )
-        barred = total - used - free
-        words = f"{used} of {total} held, {free} free" + (f"; {barred} barred" if barred else "")
+        barred = max(total - used - free - withheld, 0)
+        words = f"{used} of {total} held, {free} free"
+        words += f"; {barred} barred" if barred else ""
+        words += f"; {withheld} withheld" if withheld else ""
         kinds_held = _held_of(vendor, product, kind, view)
         yield _Bar(f"{vendor}:{product} {kind}", used, total, holders.shares(kinds_held), words)
 

@@ -11,6 +11,7 @@ from innkeeper.cli.picture.lines import Block, Line, framed, joined, width_of
 from innkeeper.cli.picture.places import CellPart
 from innkeeper.cli.quantities import page_size, size
 from innkeeper.objects import Cell, Cpu, Device
+from innkeeper.objects.host import Withheld
 
 _MOST_SINGLE_DEVICES = 16
 _MOST_SIGNS_IN_A_LINE = 32
@@ -23,14 +24,15 @@ Core = Sequence[Cpu]
 
 def cell_body(part: CellPart, holders: Holders, ink: Ink, cores_in_line: int) -> Block:
     """What stands in the cell's frame."""
-    cores = list(_numbered_cores(part.cpus, ink, cores_in_line)) or [Line.of("no CPUs", "dim")]
+    cores = list(_numbered_cores(part, ink, cores_in_line)) or [Line.of("no CPUs", "dim")]
     rest = [] if part.continued else [*_pages(part.cell), *pool_lines(part.devices, holders, ink)]
     return [*cores, *rest]
 
 
 def cell_title(part: CellPart) -> Line:
     """The cell's name."""
-    return Line.of(f"cell {part.cell.id}", "strong")
+    mark = Line.of(" cordoned", "bad") if part.cordoned else Line()
+    return Line.of(f"cell {part.cell.id}", "strong") + mark
 
 
 def cell_memory(part: CellPart) -> Line:
@@ -52,26 +54,28 @@ def cell_frame(part: CellPart, body: Block, width: int, ink: Ink) -> Block:
     return framed(cell_title(part), cell_memory(part), body, width, ink)
 
 
-def _numbered_cores(cpus: Sequence[Cpu], ink: Ink, in_line: int) -> Iterator[Line]:
+def _numbered_cores(part: CellPart, ink: Ink, in_line: int) -> Iterator[Line]:
     """One line or more for each L3 group; siblings are tied together."""
-    groups = l3_groups(cpus)
-    digits = len(str(max((cpu.id for cpu in cpus), default=0)))
+    groups = l3_groups(part.cpus)
+    digits = len(str(max((cpu.id for cpu in part.cpus), default=0)))
     for group in groups:
         head = "L3 " if len(groups) > 1 else ""
         for start in range(0, len(group), in_line):
             cores = group[start : start + in_line]
-            texts = (_numbers(core, digits, ink) for core in cores)
+            texts = (_numbers(core, digits, part, ink) for core in cores)
             yield Line.of(head, "dim") + joined(texts, " ")
             head = " " * len(head)
 
 
-def _numbers(core: Core, digits: int, ink: Ink) -> Line:
-    parts = [_number(cpu, digits if cpu is core[0] else 0, ink) for cpu in core]
-    return joined(parts, ink.between)
+def _numbers(core: Core, digits: int, part: CellPart, ink: Ink) -> Line:
+    numbers = [_number(cpu, digits if cpu is core[0] else 0, part, ink) for cpu in core]
+    return joined(numbers, ink.between)
 
 
-def _number(cpu: Cpu, digits: int, ink: Ink) -> Line:
+def _number(cpu: Cpu, digits: int, part: CellPart, ink: Ink) -> Line:
     text = str(cpu.id).rjust(digits)
+    if cpu.id in part.cordoned_cpus:
+        return Line.of(text + ink.cordoned, "bad")
     if not cpu.online:
         return Line.of(text + ink.offline, "dim")
     return Line.of(text + ink.isolated, "odd") if cpu.isolated else Line.of(text, "good")
@@ -90,9 +94,15 @@ def pool_lines(devices: Sequence[Device], holders: Holders, ink: Ink) -> Iterato
         if len(alike) <= _MOST_SINGLE_DEVICES:
             signs = joined((_device_sign(device, holders, ink) for device in alike), " ")
         else:
-            held = sum(device.address in holders.by_address for device in alike)
-            signs = Line.of(f"{held}/{len(alike)} held", "busy" if held else "dim")
+            signs = _counted(alike, holders)
         yield Line.of(f"{name} ") + signs
+
+
+def _counted(alike: Sequence[Device], holders: Holders) -> Line:
+    held = sum(device.address in holders.by_address for device in alike)
+    withheld = sum(device.withheld is not None for device in alike)
+    line = Line.of(f"{held}/{len(alike)} held", "busy" if held else "dim")
+    return line + (Line.of(f", {withheld} withheld", "bad") if withheld else Line())
 
 
 def _by_pool(devices: Sequence[Device]) -> Iterator[tuple[str, Sequence[Device]]]:
@@ -107,9 +117,18 @@ def _device_sign(device: Device, holders: Holders, ink: Ink) -> Line:
     holder = holders.by_address.get(device.address)
     if holder is not None:
         return holders.mark(holder)
+    if device.withheld is not None:
+        return Line.of(withheld_sign(device.withheld, ink), "bad")
     if holders.bar(device):
         return Line.of(ink.barred_device, "odd")
     return Line.of(ink.free_device, "dim")
+
+
+def withheld_sign(why: Withheld, ink: Ink) -> str:
+    """What stands for a device that is not handed out."""
+    if why is Withheld.CORDONED:
+        return ink.cordoned
+    return ink.dirty if why is Withheld.DIRTY else ink.withheld
 
 
 # -- one sign a core -----------------------------------------------------------------------------
@@ -119,19 +138,19 @@ def cell_rows(part: CellPart, holders: Holders, ink: Ink) -> Sequence[Sequence[L
     """Name, cores, memory and devices; below them the cores that need more lines."""
     held = sum(device.address in holders.by_address for device in part.devices)
     devices = f"{held}/{len(part.devices)} dev" if part.devices else ""
-    first, *more = core_signs(part.cpus, ink) or [Line.of("no CPUs", "dim")]
+    first, *more = core_signs(part, ink) or [Line.of("no CPUs", "dim")]
     facts = Line.of(devices, "busy" if held else "dim")
     below = [(Line(), signs, Line(), Line()) for signs in more]
     return [(cell_title(part), first, cell_memory(part), facts), *below]
 
 
-def core_signs(cpus: Sequence[Cpu], ink: Ink) -> Block:
+def core_signs(part: CellPart, ink: Ink) -> Block:
     """One sign for each core, a blank between L3 groups."""
     lines: list[Line] = []
-    for group in l3_groups(cpus):
+    for group in l3_groups(part.cpus):
         for start in range(0, len(group), _MOST_SIGNS_IN_A_LINE):
             cores = group[start : start + _MOST_SIGNS_IN_A_LINE]
-            signs = joined((_core_sign(core, ink) for core in cores), "")
+            signs = joined((_core_sign(core, part, ink) for core in cores), "")
             if lines and lines[-1].width + 1 + signs.width <= _MOST_SIGNS_IN_A_LINE:
                 lines[-1] = joined([lines[-1], signs], " ")
             else:
@@ -139,7 +158,9 @@ def core_signs(cpus: Sequence[Cpu], ink: Ink) -> Block:
     return lines
 
 
-def _core_sign(core: Core, ink: Ink) -> Line:
+def _core_sign(core: Core, part: CellPart, ink: Ink) -> Line:
+    if any(cpu.id in part.cordoned_cpus for cpu in core):
+        return Line.of(ink.cordoned, "bad")
     if not all(cpu.online for cpu in core):
         return Line.of(ink.offline, "dim")
     isolated = any(cpu.isolated for cpu in core)

@@ -19,11 +19,14 @@ class Holders:
     """The claims of a host; older ones first, so that marks stay when a claim is added."""
 
     claims: Sequence[Claim]
+    withheld: Sequence[Device] = ()
+    """Devices that are not handed out, claims or not."""
 
     @classmethod
-    def of(cls, claims: Sequence[Claim]) -> Holders:
+    def of(cls, claims: Sequence[Claim], devices: Sequence[Device] = ()) -> Holders:
         """The claims in the order in which they were made."""
-        return cls(sorted(claims, key=lambda claim: (claim.created_at, claim.id)))
+        withheld = [device for device in devices if device.withheld is not None]
+        return cls(sorted(claims, key=lambda claim: (claim.created_at, claim.id)), withheld)
 
     def letter(self, index: int) -> str:
         """What stands for the claim in the picture."""
@@ -47,14 +50,17 @@ class Holders:
         }
 
     @cached_property
-    def _parents_of_held(self) -> frozenset[str | None]:
-        return frozenset(
-            device.parent for claim in self.claims for device in claim.placement.devices
-        )
+    def _parents_of_taken(self) -> frozenset[str | None]:
+        held = (device.parent for claim in self.claims for device in claim.placement.devices)
+        return frozenset(held) | frozenset(device.parent for device in self.withheld)
+
+    @cached_property
+    def _taken(self) -> frozenset[str]:
+        return frozenset(self.by_address) | frozenset(one.address for one in self.withheld)
 
     def bar(self, device: Device) -> bool:
-        """Whether a claim on its PF, or on one of its VFs, keeps a device from being had."""
-        return device.address in self._parents_of_held or device.parent in self.by_address
+        """Whether its PF, or one of its VFs, keeps a device from being had: held, or withheld."""
+        return device.address in self._parents_of_taken or device.parent in self._taken
 
 
 def style_of(index: int) -> str:

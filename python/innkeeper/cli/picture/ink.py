@@ -45,6 +45,10 @@ class Ink:
     empty: str
     free_device: str
     barred_device: str
+    cordoned: str
+    dirty: str
+    withheld: str
+    """A device that is not handed out for another reason."""
     between: str
     """Stands between siblings, and between facts of a line."""
     colours: bool
@@ -67,6 +71,9 @@ TERMINAL = Ink(
     empty="░",
     free_device="□",
     barred_device="x",
+    cordoned="!",
+    dirty="~",
+    withheld="?",
     between="·",
     colours=True,
 )
@@ -80,6 +87,9 @@ PLAIN = Ink(
     empty=".",
     free_device=".",
     barred_device="x",
+    cordoned="!",
+    dirty="~",
+    withheld="?",
     between="/",
     colours=False,
 )

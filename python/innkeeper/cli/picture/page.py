@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from innkeeper.api.cordon_words import cordoned_words
 from innkeeper.api.views import HostView
 from innkeeper.cli.picture.bars import usage_bars
-from innkeeper.cli.picture.cells import pool_lines
+from innkeeper.cli.picture.cells import pool_lines, withheld_sign
 from innkeeper.cli.picture.claim_lines import claim_lines
 from innkeeper.cli.picture.holders import Holders
 from innkeeper.cli.picture.ink import Ink
 from innkeeper.cli.picture.lines import Line, joined, text_of
-from innkeeper.cli.picture.places import cpus_elsewhere, devices_elsewhere
+from innkeeper.cli.picture.places import cordoned_cpus_of, cpus_elsewhere, devices_elsewhere
 from innkeeper.cli.picture.sockets import is_numbered, socket_boxes
 from innkeeper.cli.quantities import count, size
-from innkeeper.objects import Claim, Host
+from innkeeper.objects import Claim, CordonKind, Host
 from innkeeper.requests.inventory import format_cpus
 
 _MOST_LISTED = 8
@@ -23,12 +24,13 @@ _MOST_LISTED = 8
 
 def picture(view: HostView, claims: Sequence[Claim], ink: Ink, width: int) -> str:
     """The host with everything that is held on it, as text for a screen of this width."""
-    holders = Holders.of(claims)
+    holders = Holders.of(claims, view.inventory.devices)
     blocks = [
         [_headline(view, ink)],
         [*socket_boxes(view, holders, ink, width), *_beside_the_boxes(view, holders, ink)],
         usage_bars(view, holders, ink, width),
         list(_functions(view)),
+        list(_cordons(view)),
         claim_lines(holders, width),
         list(_warnings(view.host)),
     ]
@@ -47,7 +49,8 @@ def _headline(view: HostView, ink: Ink) -> Line:
         *([count(len(host.functions), "PCI function")] if host.functions else []),
     ]
     between = f" {ink.between} " if ink.colours else ", "
-    return Line.of(view.node, "strong") + Line.of("   ") + Line.of(between.join(facts))
+    mark = Line.of("   cordoned", "bad") if view.inventory.cordoned else Line()
+    return Line.of(view.node, "strong") + Line.of("   ") + Line.of(between.join(facts)) + mark
 
 
 def _beside_the_boxes(view: HostView, holders: Holders, ink: Ink) -> Iterator[Line]:
@@ -76,6 +79,32 @@ def _signs(view: HostView, holders: Holders, ink: Ink) -> Iterator[Line]:
         yield Line.of(f"{ink.free_device} free device", "dim")
     if numbered and any(map(holders.bar, devices)):
         yield Line.of(ink.barred_device, "odd") + Line.of(" barred by its PF or VF", "dim")
+    yield from _marks(view, ink, numbered=numbered)
+
+
+def _marks(view: HostView, ink: Ink, *, numbered: bool) -> Iterator[Line]:
+    """Signs of what takes no new claims."""
+    seen = {withheld_sign(one.withheld, ink) for one in view.inventory.devices if one.withheld}
+    shown = seen if numbered else set()
+    if ink.cordoned in shown or cordoned_cpus_of(view):
+        yield Line.of(ink.cordoned, "bad") + Line.of(" cordoned", "dim")
+    if ink.dirty in shown:
+        yield Line.of(ink.dirty, "bad") + Line.of(" not clean yet", "dim")
+    if ink.withheld in shown:
+        yield Line.of(ink.withheld, "bad") + Line.of(" withheld", "dim")
+
+
+def _cordons(view: HostView) -> Iterator[Line]:
+    """Who keeps new claims off what, and why."""
+    if view.cordons:
+        yield Line.of("Takes no new claims", "strong")
+    for one in view.cordons[:_MOST_LISTED]:
+        # Of the others the words name the place already.
+        where = f"{one.subject}  " if one.kind is CordonKind.DEVICE else ""
+        yield Line.of(f"  {where}{cordoned_words(one)}", "odd")
+    if len(view.cordons) > _MOST_LISTED:
+        more = len(view.cordons) - _MOST_LISTED
+        yield Line.of(f"  and {more} more; `innkeeper cordons` lists them all")
 
 
 def _functions(view: HostView) -> Iterator[Line]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from innkeeper.api.views import HostView
 from innkeeper.cli.quantities import count
-from innkeeper.objects import Cell, Cpu, Device, Host
+from innkeeper.objects import Cell, CordonKind, Cpu, Device, Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,9 @@ class CellPart:
     devices: Sequence[Device]
     continued: bool
     """Memory, pages and devices of the cell are shown with another part of it."""
+    cordoned: bool = False
+    cordoned_cpus: frozenset[int] = frozenset()
+    """Of the whole host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,28 @@ def sockets_of(view: HostView) -> Sequence[Socket]:
     homes = _homes(view.host)
     cpus = _cpus_by_place(view.host, homes)
     devices = _devices_by_cell(view)
+    cordoned_cells, cordoned_cpus = _cordoned(view, CordonKind.CELL), cordoned_cpus_of(view)
     parts: dict[int | None, list[CellPart]] = {}
     for cell in view.host.cells:
         home = homes.get(cell.id)
         for socket in sorted({s for s, c in cpus if c == cell.id} | {home}, key=_last_if_none):
             mine = () if socket != home else devices.get(cell.id, ())
-            part = CellPart(cell, cpus.get((socket, cell.id), ()), mine, socket != home)
+            part = CellPart(
+                *(cell, cpus.get((socket, cell.id), ()), mine, socket != home),
+                cordoned=cell.id in cordoned_cells,
+                cordoned_cpus=cordoned_cpus,
+            )
             parts.setdefault(socket, []).append(part)
     return [Socket(number, parts[number]) for number in sorted(parts, key=_last_if_none)]
+
+
+def cordoned_cpus_of(view: HostView) -> frozenset[int]:
+    """CPUs that are cordoned themselves; those of a cordoned cell are not among them."""
+    return _cordoned(view, CordonKind.CPU)
+
+
+def _cordoned(view: HostView, kind: CordonKind) -> frozenset[int]:
+    return frozenset(int(one.subject) for one in view.cordons if one.kind is kind)
 
 
 def cpus_elsewhere(host: Host) -> Sequence[int]:
