@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -38,7 +38,7 @@ class ChangingHost:
             raise HostUnreadable("/sys is gone")
         return self.host
 
-    def changes(self, clock: Clock) -> AsyncIterator[Change]:
+    def changes(self, clock: Clock) -> AsyncGenerator[Change, None]:
         return no_changes()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -170,7 +170,7 @@ class ChangingHost:
         spec = f"cpus={self.cpus},cells=1,memory=16GiB,pfs=1,vfs={self.vfs}"
         return SimulatedDriver(spec).observe()
 
-    def changes(self, clock: Clock) -> AsyncIterator[Change]:
+    def changes(self, clock: Clock) -> AsyncGenerator[Change, None]:
         return no_changes()
 
 

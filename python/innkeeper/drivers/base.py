@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,7 +32,7 @@ class Driver(Protocol):
         """
         ...
 
-    def changes(self, clock: Clock) -> AsyncIterator[Change]:
+    def changes(self, clock: Clock) -> AsyncGenerator[Change, None]:
         """One item for each burst of changes since the last observation, within a second of its start.
 
         A hint and no more: something may be missed and an item may mean nothing, so audits remain. Ends at

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from innkeeper.drivers.base import Change
 
 
-async def no_changes() -> AsyncIterator[Change]:
+async def no_changes() -> AsyncGenerator[Change, None]:
     """Ends at once."""
     none: tuple[Change, ...] = ()
     for change in none:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class CaptureDriver:
         }
         return host.model_copy(update=update)
 
-    def changes(self, clock: Clock) -> AsyncIterator[Change]:  # noqa: D102
+    def changes(self, clock: Clock) -> AsyncGenerator[Change, None]:  # noqa: D102
         return no_changes()
 
 

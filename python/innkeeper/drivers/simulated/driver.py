@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from innkeeper.clock import Clock
@@ -29,7 +29,7 @@ class SimulatedDriver:
     def observe(self) -> Host:  # noqa: D102
         return self._host
 
-    def changes(self, clock: Clock) -> AsyncIterator[Change]:  # noqa: D102
+    def changes(self, clock: Clock) -> AsyncGenerator[Change, None]:  # noqa: D102
         return no_changes()
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import anyio
+import anyio.to_thread
 
 from innkeeper.clock import Clock, SystemClock
 from innkeeper.drivers.base import Change
-from innkeeper.drivers.still import no_changes
 from innkeeper.drivers.sysfs.cells import read_memory
 from innkeeper.drivers.sysfs.cpus import read_cpu_sets, read_cpus
 from innkeeper.drivers.sysfs.identity import (
+    is_of_this_kernel,
     read_boot_id,
     read_disk,
     read_hostname,
@@ -17,10 +21,12 @@ from innkeeper.drivers.sysfs.identity import (
 )
 from innkeeper.drivers.sysfs.in_use import mark_used
 from innkeeper.drivers.sysfs.notes import Notes
+from innkeeper.drivers.sysfs.parse import parse_amount
 from innkeeper.drivers.sysfs.pci import FunctionReader
 from innkeeper.drivers.sysfs.place import find_root
 from innkeeper.drivers.sysfs.serials import Serials
 from innkeeper.drivers.sysfs.tree import Tree
+from innkeeper.drivers.sysfs.uevents import UEVENTS_MADE, kernel_changes
 from innkeeper.drivers.unchanged import Unchanged
 from innkeeper.errors import HostUnreadable
 from innkeeper.objects import Host
@@ -41,6 +47,8 @@ class SysfsDriver:
         self._clock = clock or SystemClock()
         self._serials = Serials()
         self._unchanged = Unchanged()
+        self._uevents: int | None = None
+        """Made by the kernel before the last observation."""
 
     def observe(self) -> Host:
         """The host as it is now.
@@ -57,10 +65,16 @@ class SysfsDriver:
             message = f"the host's root {root!r} cannot be opened: {error}"
             raise HostUnreadable(message, root=root) from error
         with tree:
+            self._uevents = tree.parsed(UEVENTS_MADE, parse_amount)
             return self._observe(tree, root, notes)
 
-    def changes(self, clock: Clock) -> AsyncIterator[Change]:  # noqa: D102
-        return no_changes()
+    async def changes(self, clock: Clock) -> AsyncGenerator[Change, None]:
+        """Uevents, where the root is of the kernel that runs; nothing where it is a tree of another."""
+        if not await anyio.to_thread.run_sync(is_of_this_kernel, self._given):
+            return
+        async with aclosing(kernel_changes(clock, self._uevents)) as changes:
+            async for change in changes:
+                yield change
 
     def _observe(self, tree: Tree, root: str, notes: Notes) -> Host:
         sets = read_cpu_sets(tree)

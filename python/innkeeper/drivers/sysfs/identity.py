@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from innkeeper.drivers.sysfs.notes import printable
+from innkeeper.drivers.sysfs.notes import Notes, printable
 from innkeeper.drivers.sysfs.tree import Tree
 from innkeeper.objects import Disk
 
@@ -32,6 +32,20 @@ def read_machine_id(tree: Tree) -> str | None:
     """Names this installation; see machine-id(5)."""
     machine_id = _read_id(tree, "etc/machine-id", _MACHINE_ID)
     return machine_id or _read_id(tree, "var/lib/dbus/machine-id", _MACHINE_ID)
+
+
+def is_of_this_kernel(root: str) -> bool:
+    """Whether the root shows the kernel that this process runs on, such as /host in a container."""
+    if os.path.realpath(root) == "/":
+        return True
+    boot_ids = []
+    for place in ("/", root):
+        try:
+            with Tree(place, Notes()) as tree:
+                boot_ids.append(read_boot_id(tree))
+        except (OSError, ValueError):
+            return False
+    return boot_ids[0] is not None and boot_ids[0] == boot_ids[1]
 
 
 def _read_id(tree: Tree, path: str, form: re.Pattern[str]) -> str | None:
