@@ -12,7 +12,10 @@ import yaml
 from tests.unit.cli.program import CommandLine, serve
 
 FORMS = ("table", "wide", "json", "yaml", "name", "env", "libvirt")
-LISTS = ("show", "devices", "pools", "claims", "findings", "audit run", "history")
+LISTS = (
+    *("show", "devices", "devices --tree", "devices --free", "pools", "aliases", "cordons"),
+    *("claims", "findings", "audit run", "history"),
+)
 ONE_CLAIM = ("claims show", "confirm", "renew --lease 1h", "release")
 
 

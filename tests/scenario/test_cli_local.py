@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> CommandLine:
     return CommandLine({"HOME": str(tmp_path), "INNKEEPER_CONFIG": config})
 
 
-@pytest.mark.parametrize("command", ["show", "devices", "fit --vcpus 1"])
+@pytest.mark.parametrize("command", ["show", "devices --tree", "pools", "fit --vcpus 1"])
 def test_what_works_says_that_no_daemon_answers(run: CommandLine, command: str) -> None:
     fallen_back = run(*command.split()).expect(0)
     assert "no daemon answers at /run/innkeeper/api.sock" in fallen_back.err
@@ -29,7 +29,7 @@ def test_what_works_says_that_no_daemon_answers(run: CommandLine, command: str) 
     assert fallen_back.out != ""
 
 
-@pytest.mark.parametrize("command", ["show", "devices", "fit --vcpus 1"])
+@pytest.mark.parametrize("command", ["show", "devices --free", "pools", "fit --vcpus 1"])
 def test_who_asks_for_it_hears_nothing_of_daemons(run: CommandLine, command: str) -> None:
     for words in (("--local",), HOST):
         outcome = run(*command.split(), *words).expect(0)
@@ -38,7 +38,7 @@ def test_who_asks_for_it_hears_nothing_of_daemons(run: CommandLine, command: str
 
 @pytest.mark.parametrize(
     "command",
-    ["pools", "claims", "claim --vcpus 1", "claim --dry-run --vcpus 1", "audit run", "findings"]
+    ["aliases", "cordons", "cordon host --reason x", "uncordon cell 0", "claims", "claim --vcpus 1", "claim --dry-run --vcpus 1", "audit run", "findings"]
     + ["history", "run --vcpus 1 -- true"]
     + [f"{act} 6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11" for act in ("confirm", "renew", "release")],
 )

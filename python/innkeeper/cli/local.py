@@ -80,15 +80,18 @@ class LocalHost:
         """The dry run on the empty host.
 
         Raises:
-            NoFit, Undecided
+            BadConfig, BadRequest, NoFit, Undecided
         """
         from innkeeper import Ledger, take_inventory
+        from innkeeper.requests.aliases import Aliases
         from innkeeper.tracker.convert import count_or_none, object_reasons, placement_object
 
+        resolved = Aliases.of(self.config).resolve(request)
         ledger = Ledger(take_inventory(self.host, self.config))
+        # The nearest request is told in the caller's words.
         with object_reasons(request):
-            placement = placement_object(ledger.fit(request))
-        return FitAnswer(placement=placement, count=count_or_none(ledger, request))
+            placement = placement_object(ledger.fit(resolved))
+        return FitAnswer(placement=placement, count=count_or_none(ledger, resolved))
 
 
 def disk_of_the_state() -> str:

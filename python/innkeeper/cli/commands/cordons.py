@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from innkeeper.api.cordon_words import cordoned_words, place_words
 from innkeeper.api.views import CordonOrder
+from innkeeper.api.wrong_words import refusal_of
 from innkeeper.cli.client import Client
 from innkeeper.cli.device_tables import cordons_table
 from innkeeper.cli.exits import say
@@ -36,10 +38,9 @@ def cordon(
     output: ListOutput = "table",
 ) -> None:
     """Keep new claims off the host, a cell, a CPU or a device; claims that hold it keep it."""
-    subject = _subject(what, which)
+    order = order_of(what, _subject(what, which), reason)
     client = session_of(context).client()
-    placed = client.cordon(CordonOrder(kind=what, subject=subject, reason=reason))
-    put_cordon(output, placed)
+    put_cordon(output, client.cordon(order))
 
 
 def uncordon(
@@ -53,6 +54,14 @@ def uncordon(
     subject = _subject(what, which)
     client = session_of(context).client()
     lift(client, what, subject or client.about().node, output, dirty=dirty)
+
+
+def order_of(kind: CordonKind, subject: str | None, reason: str) -> CordonOrder:
+    """What is asked of the daemon. Raises BadRequest."""
+    try:
+        return CordonOrder(kind=kind, subject=subject, reason=reason)
+    except ValidationError as error:
+        raise refusal_of(error.errors(include_url=False), CordonOrder) from None
 
 
 def lift(client: Client, kind: CordonKind, subject: str, output: str, *, dirty: bool) -> None:

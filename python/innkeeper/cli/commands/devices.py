@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.api.views import CordonOrder, DeviceView
+from innkeeper.api.views import DeviceView
 from innkeeper.cli.catalogue import new_group
-from innkeeper.cli.commands.cordons import Dirty, Why, lift, put_cordon
+from innkeeper.cli.commands.cordons import Dirty, Why, lift, order_of, put_cordon
 from innkeeper.cli.device_tables import aliases_table, devices_table, pools_table
 from innkeeper.cli.device_tree import devices_tree
 from innkeeper.cli.flags import takes
@@ -99,7 +99,7 @@ def cordon_device(
     context: typer.Context, address: Address, reason: Why, output: ListOutput = "table"
 ) -> None:
     """Keep new claims off a device, and so off its PF and VFs; the claim that holds it keeps it."""
-    order = CordonOrder(kind=CordonKind.DEVICE, subject=parse_address(address), reason=reason)
+    order = order_of(CordonKind.DEVICE, parse_address(address), reason)
     put_cordon(output, session_of(context).client().cordon(order))
 
 
