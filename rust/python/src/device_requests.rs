@@ -62,7 +62,27 @@ fn name(object: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Some(port) = optional_text(&port)? {
         return Ok(format!("port {port}"));
     }
-    Ok(format!("with {}", object.getattr(intern!(py, "alternatives"))?.repr()?))
+    alternatives_in_words(&object.getattr(intern!(py, "alternatives"))?)
+}
+
+/// `with dev_type=type-VF trusted=true or vendor_id=8086`; more than three help nobody.
+fn alternatives_in_words(alternatives: &Bound<'_, PyAny>) -> PyResult<String> {
+    let words: PyResult<Vec<_>> =
+        alternatives.try_iter()?.take(3).map(|item| pattern_in_words(&item?)).collect();
+    let words = words?.join(" or ");
+    Ok(if words.is_empty() { "of any kind".to_owned() } else { format!("with {words}") })
+}
+
+fn pattern_in_words(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    let mut words = Vec::new();
+    for (key, value) in object.cast::<PyDict>()? {
+        let key = text(&key)?;
+        words.push(match optional_text(&value)? {
+            Some(value) => format!("{key}={value}"),
+            None => format!("no {key}"),
+        });
+    }
+    Ok(words.join(" "))
 }
 
 fn matcher(alternatives: &Bound<'_, PyAny>) -> PyResult<inner::Matcher> {
@@ -78,7 +98,7 @@ fn pattern(object: &Bound<'_, PyAny>) -> PyResult<inner::Pattern> {
     Ok(pattern)
 }
 
-/// How many devices each provider gives; a port's request has no say in that (Nova 34, `pci.md` 7).
+/// How many devices each provider gives; a port's request has no say in that (as in Nova 34).
 fn providers(object: &Bound<'_, PyAny>, count: u64) -> PyResult<BTreeMap<Arc<str>, u64>> {
     let py = object.py();
     let mut shares: BTreeMap<Arc<str>, u64> = BTreeMap::new();
