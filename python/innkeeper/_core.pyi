@@ -5,13 +5,14 @@ values with the same attribute names, so that `objects.X.model_validate(value)` 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, final, type_check_only
+from typing import Any, Protocol, final, type_check_only
 
 from innkeeper.objects import Inventory, Request
 
 __version__: str
 __all__ = [
     "Amounts",
+    "DeviceSpecs",
     "Difference",
     "Filtered",
     "Ledger",
@@ -27,6 +28,25 @@ __all__ = [
     "error_codes",
     "misfit_codes",
 ]
+
+@type_check_only
+class _Function(Protocol):
+    @property
+    def address(self) -> str: ...
+    @property
+    def vendor_id(self) -> str: ...
+    @property
+    def product_id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def parent(self) -> str | None: ...
+    @property
+    def total_vfs(self) -> int: ...
+    @property
+    def netdevs(self) -> Sequence[str]: ...
+    @property
+    def serial(self) -> str | None: ...
 
 @type_check_only
 class _PlacedDevice(Protocol):
@@ -272,3 +292,38 @@ class Ledger:
     def usage(self) -> Usage: ...
     def pools(self) -> list[Pool]: ...
     def snapshot(self) -> Snapshot: ...
+
+@final
+class DeviceSpecs:
+    """The operator's device specs, read once; positions count from 0.
+
+    Of functions these are read: address, vendor_id, product_id, kind, parent, total_vfs, netdevs, serial.
+    Which of them are PFs and where network devices are is looked up among the functions given.
+    """
+
+    def __new__(cls, entries: Iterable[dict[str, Any]]) -> DeviceSpecs:
+        """Read entries of Nova's keys and tags, their values being of any JSON kind.
+
+        Raises:
+            BadConfig: with (position, key, problem) in `details["problems"]` for each key that is wrong.
+        """
+
+    def find_all(self, functions: Iterable[_Function]) -> list[int | None]:
+        """The first spec that admits each function; null when none does."""
+
+    def idle(self, functions: Iterable[_Function]) -> list[int]:
+        """Specs that admit none of these functions, whichever spec has them."""
+
+    def tags(self) -> list[dict[str, str | None]]:
+        """What each spec says of its devices; booleans as `true` and `false`."""
+
+    def could_admit(
+        self, position: int, vendor_id: str | None, product_id: str | None
+    ) -> bool:
+        """Whether a spec could admit a device with these ids; a null id is any."""
+
+    def unreachable(self) -> list[tuple[int, int]]:
+        """(earlier, later): the earlier admits all that the later does."""
+
+    def overlaps(self) -> list[tuple[int, int]]:
+        """(earlier, later): both may admit the same function, and each may admit others."""

@@ -1,4 +1,4 @@
-"""Booleans and JSON texts of Nova's configuration, read strictly."""
+"""Booleans and JSON texts in Nova's words."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def read_boolean(text: str) -> str | None:
     if word in _TRUE:
         return "true"
     return "false" if word in _FALSE else None
+
+
+def is_true(text: str | None) -> bool:
+    """The lax form: what is not plainly true is false."""
+    return text is not None and text.strip().lower() in _TRUE
 
 
 def read_json(text: str) -> Any:

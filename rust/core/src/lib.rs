@@ -33,7 +33,8 @@ pub use inventory::{BadInventory, Inventory};
 pub use ledger::{BookError, ClaimConflict, Ledger};
 pub use misfit::{Filtered, Misfit, MisfitCode, Nearest, NoFit, PoolFiltered, Refusal, Undecided};
 pub use pci::{
-    Device, Kind, Matcher, Pattern, PciAddress, PciError, Pool, Product, Tags, Withheld,
+    Device, Function, Kind, Matcher, Pattern, PciAddress, PciError, Pool, Product, Spec,
+    SpecProblem, Specs, Tags, Withheld, Word,
 };
 pub use placement::{PlacedDevice, Placement};
 pub use request::{DeviceRequest, NumaPolicy, Request, Unit, UnitPlace};

@@ -7,6 +7,7 @@ use pyo3::{PyTypeInfo, import_exception};
 
 use crate::values::{Misfit, Nearest};
 
+import_exception!(innkeeper.errors, BadConfig);
 import_exception!(innkeeper.errors, BadRequest);
 import_exception!(innkeeper.errors, ClaimConflict);
 import_exception!(innkeeper.errors, InternalError);
@@ -15,7 +16,7 @@ import_exception!(innkeeper.errors, Undecided);
 
 /// The codes of the exceptions above, sorted.
 pub(crate) fn codes() -> Vec<&'static str> {
-    vec!["claim_conflict", "internal", "invalid_request", "no_fit", "undecided"]
+    vec!["claim_conflict", "internal", "invalid_config", "invalid_request", "no_fit", "undecided"]
 }
 
 /// An error of the core that has an exception of its own.
@@ -79,6 +80,15 @@ impl Raise for inner::TotalsBroken {
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(crate) fn bad_request(message: impl ToString) -> PyErr {
     BadRequest::new_err(message.to_string())
+}
+
+/// The words of the operator are wrong; the details say where.
+pub(crate) fn bad_config(
+    py: Python<'_>,
+    message: &str,
+    fill: impl FnOnce(&Bound<'_, PyDict>) -> PyResult<()>,
+) -> PyErr {
+    build::<BadConfig>(py, message, fill)
 }
 
 /// A bug.

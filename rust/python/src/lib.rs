@@ -5,6 +5,7 @@ mod device_requests;
 mod devices;
 mod errors;
 mod ledger;
+mod specs;
 mod values;
 
 use pyo3::prelude::*;
@@ -16,6 +17,8 @@ mod _core {
 
     #[pymodule_export]
     use crate::ledger::{Ledger, Snapshot};
+    #[pymodule_export]
+    use crate::specs::DeviceSpecs;
     #[pymodule_export]
     use crate::values::{
         Amounts, Difference, Filtered, Misfit, Nearest, PlacedDevice, Placement, Pool,

@@ -27,6 +27,11 @@ impl PciError {
 }
 
 impl PciAddress {
+    /// Domain, bus, slot and function.
+    pub(crate) fn parts(self) -> (u32, u8, u8, u8) {
+        (self.domain, self.bus, self.slot, self.function)
+    }
+
     /// The card that it is a function of, by bus and device number.
     pub(crate) fn without_function(self) -> (u64, u64) {
         let bus = u64::from(self.domain) << 8 | u64::from(self.bus);

@@ -7,6 +7,7 @@ mod index;
 mod matcher;
 mod pattern;
 mod pool;
+mod spec;
 
 pub use address::{PciAddress, PciError};
 pub(crate) use catalogue::{BadDevices, Catalogue, PoolNumber, Slot};
@@ -19,3 +20,4 @@ pub use pool::Pool;
 pub(crate) use pool::PoolEntry;
 #[cfg(test)]
 pub(crate) use pool::PoolKey;
+pub use spec::{Function, Spec, SpecProblem, Specs, Word};

@@ -1,0 +1,163 @@
+//! Device specs as Python says them.
+
+use std::sync::Arc;
+
+use inner::{Function, Kind, SpecProblem, Specs, Word};
+use innkeeper_core as inner;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+
+use crate::convert::text;
+use crate::errors::{bad_config, bad_request};
+
+type Entry = Vec<(Box<str>, Word)>;
+
+/// The operator's device specs, read once; the first that admits a function counts.
+#[pyclass(frozen, module = "innkeeper._core")]
+#[derive(Debug)]
+pub(crate) struct DeviceSpecs(Specs);
+
+#[pymethods]
+impl DeviceSpecs {
+    #[new]
+    fn new(py: Python<'_>, entries: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let entries: PyResult<Vec<Entry>> = entries.try_iter()?.map(|one| entry(&one?)).collect();
+        let parsed = Specs::parse(entries?.iter().map(Vec::as_slice));
+        parsed.map(Self).map_err(|problems| refusal(py, &problems))
+    }
+
+    /// The position of the first spec that admits each function; null when none does.
+    fn find_all(
+        &self,
+        py: Python<'_>,
+        functions: &Bound<'_, PyAny>,
+    ) -> PyResult<Vec<Option<usize>>> {
+        let functions = read_functions(functions)?;
+        Ok(py.detach(|| self.0.find_all(&functions)))
+    }
+
+    /// Positions of specs that admit none of these functions, whichever spec has them.
+    fn idle(&self, py: Python<'_>, functions: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+        let functions = read_functions(functions)?;
+        Ok(py.detach(|| self.0.idle(&functions)))
+    }
+
+    /// The tags of each spec, in order; booleans as `true` and `false`.
+    fn tags<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let dict = |tags: &inner::Tags| {
+            let dict = PyDict::new(py);
+            for (name, value) in tags {
+                dict.set_item(&**name, value.as_deref())?;
+            }
+            Ok(dict)
+        };
+        self.0.tags().map(dict).collect()
+    }
+
+    /// Whether a spec could admit a device with these ids; a null id is any.
+    #[pyo3(signature = (position, vendor_id, product_id))]
+    fn could_admit(
+        &self,
+        position: usize,
+        vendor_id: Option<&str>,
+        product_id: Option<&str>,
+    ) -> bool {
+        self.0.could_admit(position, vendor_id, product_id)
+    }
+
+    /// Pairs of an earlier spec that admits all that a later one does, and that later one.
+    fn unreachable(&self) -> Vec<(usize, usize)> {
+        self.0.unreachable()
+    }
+
+    /// Pairs of specs that may admit the same function, while each may admit others too.
+    fn overlaps(&self) -> Vec<(usize, usize)> {
+        self.0.overlaps()
+    }
+}
+
+fn entry(object: &Bound<'_, PyAny>) -> PyResult<Entry> {
+    let pairs = object.cast::<PyDict>()?.iter();
+    pairs.map(|(key, value)| Ok((name(&key)?, word(&value, 0)?))).collect()
+}
+
+/// A key; what UTF-8 cannot say is replaced, so that it matches nothing.
+fn name(key: &Bound<'_, PyAny>) -> PyResult<Box<str>> {
+    Ok(key.cast::<PyString>()?.to_string_lossy().as_ref().into())
+}
+
+/// A value of any kind; what stands in lists, or deeper than a table of a table, says nothing.
+fn word(object: &Bound<'_, PyAny>, depth: u8) -> PyResult<Word> {
+    if object.is_none() {
+        return Ok(Word::Null);
+    }
+    if let Ok(value) = object.cast::<PyBool>() {
+        return Ok(Word::Bool(value.is_true()));
+    }
+    if object.is_instance_of::<PyInt>() || object.is_instance_of::<PyFloat>() {
+        return Ok(Word::Number(object.repr()?.to_str()?.into()));
+    }
+    if let Ok(value) = object.cast::<PyString>() {
+        return Ok(Word::Text(value.to_string_lossy().as_ref().into()));
+    }
+    if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
+        return Ok(Word::List);
+    }
+    let table = object.cast::<PyDict>()?;
+    if depth > 0 {
+        return Ok(Word::Table(Vec::new()));
+    }
+    let pairs = table.iter();
+    let pairs = pairs.map(|(key, value)| Ok((name(&key)?, word(&value, 1)?)));
+    pairs.collect::<PyResult<_>>().map(Word::Table)
+}
+
+fn read_functions(objects: &Bound<'_, PyAny>) -> PyResult<Vec<Option<Function>>> {
+    objects.try_iter()?.map(|object| function(&object?)).collect()
+}
+
+/// A function; none when its address or ids are no such thing, so that no spec admits it.
+fn function<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Function>> {
+    let py = object.py();
+    let field = |name: &Bound<'py, PyString>| object.getattr(name);
+    let (address, vendor) = (field(intern!(py, "address"))?, field(intern!(py, "vendor_id"))?);
+    let (product, kind) = (field(intern!(py, "product_id"))?, field(intern!(py, "kind"))?);
+    let kind = Kind::parse(text(&kind)?).map_err(bad_request)?;
+    let Some(mut function) = Function::new(text(&address)?, text(&vendor)?, text(&product)?, kind)
+    else {
+        return Ok(None);
+    };
+    let parent = field(intern!(py, "parent"))?;
+    if !parent.is_none() {
+        function = function.with_parent(text(&parent)?);
+    }
+    if field(intern!(py, "total_vfs"))?.is_truthy()? {
+        function = function.with_vfs();
+    }
+    let serial = field(intern!(py, "serial"))?;
+    if !serial.is_none() {
+        function = function.with_serial(text(&serial)?);
+    }
+    let netdevs = field(intern!(py, "netdevs"))?;
+    if netdevs.is_empty()? {
+        return Ok(Some(function));
+    }
+    let names: PyResult<Vec<Arc<str>>> =
+        netdevs.try_iter()?.map(|name| Ok(text(&name?)?.into())).collect();
+    Ok(Some(function.with_netdevs(names?)))
+}
+
+fn refusal(py: Python<'_>, problems: &[(usize, SpecProblem)]) -> PyErr {
+    let words: Vec<String> = problems
+        .iter()
+        .map(|(at, one)| format!("spec {at}: `{}` {}", one.key, one.problem))
+        .collect();
+    bad_config(py, &words.join("\n"), |details| {
+        let errors = PyList::empty(py);
+        for (position, one) in problems {
+            errors.append((position, &one.key, &one.problem))?;
+        }
+        details.set_item("problems", errors)
+    })
+}
