@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
@@ -22,6 +23,17 @@ def refusal_of(found: Sequence[Any], model: type[BaseModel] | None = None) -> Ba
     more = len(found) - len(errors)
     lines = [error["message"] for error in errors] + ([f"and {more} more"] if more > 0 else [])
     return BadRequest("; ".join(lines), errors=errors)
+
+
+@contextmanager
+def named_from(place: str) -> Iterator[None]:
+    """Let a refusal of what stands at a place of the body name its fields from the body's top."""
+    try:
+        yield
+    except BadRequest as refusal:
+        for error in refusal.details.get("errors", ()):
+            error["path"] = f"{place}.{error['path']}" if error["path"] else place
+        raise
 
 
 def _problem(found: Any, model: type[BaseModel] | None) -> dict[str, str]:

@@ -25,6 +25,7 @@ from innkeeper.api.views import (
     RenewOrder,
     owned_spec,
 )
+from innkeeper.api.wrong_words import named_from
 from innkeeper.errors import InnkeeperError
 from innkeeper.objects import Claim, ClaimSpec
 from innkeeper.tracker import Placed
@@ -65,7 +66,8 @@ async def place(request: Request) -> Response:
     order = await read_model(request, ClaimOrder)
     if order.pid is not None:
         await require_tie_allowed(caller, order.pid)
-    placed = await _place(request, parts, order, order.spec(caller.holder))
+    with named_from("request"):
+        placed = await _place(request, parts, order, order.spec(caller.holder))
     return answer(placed.claim, 200 if placed.replayed else 201)
 
 
