@@ -110,22 +110,35 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def test_show_from_a_daemon_loads_no_database_and_no_server(serving: Serving) -> None:
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("show", "32 CPUs"),
+        ("devices --tree", "8 VFs: 0 held, 8 free"),
+        ("pools", "8086:1889"),
+        ("aliases", "STANDS FOR"),
+        ("cordons", "REASON"),
+        ("fit --device 8086:1889=2", "it fits"),
+    ],
+)
+def test_what_asks_a_daemon_loads_no_database_and_no_server(
+    serving: Serving, words: str, shown: str
+) -> None:
     code = (
         "import sys\n"
         "from innkeeper.cli.main import app\n"
-        "app(['--socket', sys.argv[1], 'show'], standalone_mode=False)\n"
+        "app(['--socket', *sys.argv[1:]], standalone_mode=False)\n"
         "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [PROGRAM[0], "-c", code, str(serving.socket)],
+        [PROGRAM[0], "-c", code, str(serving.socket), *words.split()],
         capture_output=True,
         text=True,
         env=environment(),
         check=True,
     )
     loaded = set(done.stderr.split())
-    assert "32 CPUs" in done.stdout
+    assert shown in done.stdout
     assert not loaded & {"sqlalchemy", "fastapi", "starlette", "uvicorn", "anyio", "structlog"}
     assert not loaded & {"rich", "yaml", "httpx", "uvloop"}
 
