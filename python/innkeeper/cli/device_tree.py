@@ -90,10 +90,9 @@ def _below_switches(tops: Iterable[DeviceView], twigs: Iterable[_Twig]) -> Itera
 
 @dataclass(frozen=True, slots=True)
 class _Alike:
-    """What VFs of one line have in common."""
+    """What VFs of one line have in common; drivers come and go, and a line names all of them."""
 
     product: str
-    driver: str | None
     state: DeviceState
     claim_id: UUID | None
     reason: str | None
@@ -108,7 +107,7 @@ def _alike(view: DeviceView) -> _Alike:
     one = view.function
     product = f"{one.vendor_id}:{one.product_id} {one.kind}"
     # A name of a device in the reason, such as the PF's, is the same for all of one PF.
-    return _Alike(product, one.driver, view.state, view.claim_id, view.reason)
+    return _Alike(product, view.state, view.claim_id, view.reason)
 
 
 def _run_in_words(alike: _Alike, run: Sequence[DeviceView]) -> str:
@@ -116,7 +115,8 @@ def _run_in_words(alike: _Alike, run: Sequence[DeviceView]) -> str:
     many = len(run) > 1
     where = f"{first} .. {_short(first, last)}" if many else first
     facts = [where, f"{len(run)} x {alike.product}" if many else alike.product]
-    return "  ".join([*facts, *([alike.driver] if alike.driver else []), _state(run[0])])
+    drivers = sorted({view.function.driver for view in run if view.function.driver})
+    return "  ".join([*facts, *([",".join(drivers)] if drivers else []), _state(run[0])])
 
 
 def _short(first: str, last: str) -> str:
