@@ -3,50 +3,21 @@
 #![expect(missing_docs, reason = "criterion's macros make public items")]
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
+mod hosts;
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use innkeeper_core::{
-    ClaimId, Device, Inventory, Kind, Ledger, PciAddress, Placement, Product, Quantity, Request,
-    Resource,
-};
+use innkeeper_core::{ClaimId, Ledger, Placement, Request, Resource};
+
+use crate::hosts::{pf_product, pfs_with_vfs, vf_product};
 
 const VFS_OF_EACH: usize = 64;
 const SIZES: [usize; 5] = [16, 64, 256, 1024, 4096];
 
-fn pf_product() -> Product {
-    Product::parse("8086", "1592").unwrap()
-}
-
-fn vf_product() -> Product {
-    Product::parse("8086", "1889").unwrap()
-}
-
-fn address(domain: usize, number: usize) -> PciAddress {
-    let (slot, function) = (number.checked_div(8).unwrap(), number.checked_rem(8).unwrap());
-    format!("{domain:04x}:01:{slot:02x}.{function}").parse().unwrap()
-}
-
 /// So many VFs, 64 of each PF, over 32 cells.
-fn devices(vfs: usize) -> Vec<Device> {
-    let mut devices = Vec::new();
-    for pf in 0..vfs.div_ceil(VFS_OF_EACH) {
-        let (root, cell) = (address(pf, 0), i64::try_from(pf.checked_rem(32).unwrap()).ok());
-        devices.push(Device { cell, ..Device::new(root, pf_product(), Kind::Pf) });
-        devices.extend((0..VFS_OF_EACH.min(vfs)).map(|vf| Device {
-            parent: Some(root),
-            cell,
-            ..Device::new(address(pf, vf.saturating_add(8)), vf_product(), Kind::Vf)
-        }));
-    }
-    devices
-}
-
 fn ledger(vfs: usize) -> Ledger {
-    let quantity = |total| Quantity { total, ..Quantity::default() };
-    let host = Inventory::new(quantity(1024), quantity(1 << 22), quantity(1 << 24))
-        .with_shared_cpus("0-1023".parse().unwrap());
-    Ledger::new(host.with_devices(devices(vfs)).unwrap())
+    hosts::ledger(pfs_with_vfs(vfs.div_ceil(VFS_OF_EACH), VFS_OF_EACH.min(vfs), 32))
 }
 
 fn plain() -> Request {
