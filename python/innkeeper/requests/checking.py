@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeVar
 
-from innkeeper.config import Config
+from innkeeper.config import Config, load_config
+from innkeeper.config.environment import PREFIX
 from innkeeper.errors import BadConfig
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
@@ -14,6 +16,29 @@ _Words = TypeVar("_Words", DeviceRules, Aliases)
 
 #: More than these help nobody at once.
 _MOST_SHOWN = 50
+
+
+def load_checked(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """The configuration, device specs and aliases read too, so that a start cannot stumble over them.
+
+    Raises:
+        BadConfig: as `load_config`, and for every device spec and alias that is wrong.
+    """
+    config = load_config(path, environ)
+    try:
+        check_device_words(config)
+    except BadConfig as error:
+        errors = error.details["errors"]
+        lines = (f"{_source(one['path'], path, environ)}: {one['message']}" for one in errors)
+        file = str(path) if path else None
+        raise BadConfig("\n".join(lines), file=file, errors=errors) from None
+    return config
+
+
+def _source(key: str, path: Path | None, environ: Mapping[str, str]) -> str:
+    """The variable that gave a list, else the file."""
+    variable = PREFIX + key.partition("[")[0].replace(".", "__").upper()
+    return variable if variable in environ else str(path or "configuration")
 
 
 def check_device_words(config: Config) -> tuple[str, ...]:
@@ -26,9 +51,13 @@ def check_device_words(config: Config) -> tuple[str, ...]:
     rules, aliases = _read(DeviceRules.of, config, errors), _read(Aliases.of, config, errors)
     if rules is None or aliases is None:
         raise BadConfig("\n".join(error["message"] for error in errors), errors=errors)
-    warnings = [*rules.warnings, *_unserved(rules, aliases)]
+    return _shortened([*rules.warnings, *_unserved(rules, aliases)])
+
+
+def _shortened(warnings: list[str]) -> tuple[str, ...]:
     more = len(warnings) - _MOST_SHOWN
-    return (*warnings[:_MOST_SHOWN], *([f"and {more} more such warnings"] if more > 0 else []))
+    tail = [f"and {more} more such warnings"] if more > 0 else []
+    return (*warnings[:_MOST_SHOWN], *tail)
 
 
 def _read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from innkeeper import _core
+from innkeeper._core import DeviceSpecs
 from innkeeper.config import Config, DeviceSpec
 from innkeeper.config.nearest import quoted
 from innkeeper.errors import BadConfig
@@ -54,10 +54,10 @@ class Entries:
             entries._take_novas(number, text)
         return entries
 
-    def read(self) -> _core.DeviceSpecs | None:
+    def read(self) -> DeviceSpecs | None:
         """All entries as the core takes them; null when something is wrong with one of them."""
         try:
-            specs = _core.DeviceSpecs([entry.keys for entry in self.entries])
+            specs = DeviceSpecs([entry.keys for entry in self.entries])
         except BadConfig as error:
             for position, key, problem in error.details["problems"]:
                 entry = self.entries[position]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from innkeeper import _core
+from innkeeper._core import DeviceSpecs
 from innkeeper.config import Config
 from innkeeper.config.nearest import quoted
 from innkeeper.errors import BadConfig
@@ -38,7 +38,7 @@ class DeviceRule:
 class DeviceRules:
     """All entries of one configuration."""
 
-    def __init__(self, specs: _core.DeviceSpecs, entries: Sequence[Entry]) -> None:
+    def __init__(self, specs: DeviceSpecs, entries: Sequence[Entry]) -> None:
         self._specs = specs
         numbered = enumerate(zip(entries, specs.tags(), strict=True))
         self._rules = [_rule(position, entry, tags) for position, (entry, tags) in numbered]

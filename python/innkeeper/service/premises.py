@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from innkeeper.config import Config, load_config
+from innkeeper.config import Config
 from innkeeper.config.places import config_path, socket_path, state_directory
 from innkeeper.errors import BadConfig
+from innkeeper.requests.checking import load_checked
 from innkeeper.service.node_name import node_name
 
 DATABASE_NAME: Final = "innkeeper.sqlite3"
@@ -60,7 +61,7 @@ def lay_premises(options: ServeOptions, environ: Mapping[str, str]) -> Premises:
         BadConfig: the configuration is wrong, a path is too long, or a folder cannot be made.
     """
     file = config_path(environ, options.config_path)
-    config = load_config(file, environ)
+    config = load_checked(file, environ)
     state = state_directory(environ, options.state_dir).absolute()
     path = socket_path(environ, state, options.socket_path)
     _make_private(state)

@@ -8,8 +8,10 @@ import anyio.to_thread
 import structlog
 
 from innkeeper.api.parts import ApiParts
-from innkeeper.config import Config, load_config
+from innkeeper.config import Config
 from innkeeper.errors import BadConfig, StoreError
+from innkeeper.requests.checking import check_device_words, load_checked
+from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.inventory import inventory_warnings
 from innkeeper.service.premises import Premises
 from innkeeper.telemetry import configure_logs
@@ -29,7 +31,7 @@ class Reload:
         """Read again and apply; what is wrong is logged, and the old words stay."""
         try:
             config = await anyio.to_thread.run_sync(
-                load_config, self._premises.config_path, self._environ
+                load_checked, self._premises.config_path, self._environ
             )
         except BadConfig as error:
             log.error("configuration refused", error=error.message)  # noqa: TRY400
@@ -60,5 +62,9 @@ class Reload:
 
     def warn_of_inventory(self) -> None:
         """Say what the configuration makes impossible on this host."""
-        for warning in inventory_warnings(self._parts.tracker.host, self._parts.config):
+        host, config = self._parts.tracker.host, self._parts.config
+        for warning in inventory_warnings(host, config):
             log.warning("nothing to hand out", reason=warning)
+        words = check_device_words(config)
+        for warning in (*words, *DeviceRules.of(config).warnings_on(host.functions)):
+            log.warning("device specs or aliases suspicious", reason=warning)
