@@ -8,16 +8,19 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 
-from innkeeper.drivers import Driver, driver_for
+from innkeeper.clock import SystemClock
+from innkeeper.drivers import Change, Driver, driver_for
 from innkeeper.drivers.sysfs import SysfsDriver
 from innkeeper.objects import Host, PciKind
 
 FUNCTIONS = Path("/sys/bus/pci/devices")
+CAPTURE = Path(__file__).parents[1] / "data" / "hosts" / "qemu64-9n-B-vfs.tar.xz"
 
 
 @contextmanager
@@ -37,17 +40,36 @@ def smallest_tree() -> Iterator[Driver]:
 
 @contextmanager
 def simulated() -> Iterator[Driver]:
-    with driver_for(simulate="cpus=64,cells=4,pfs=4,vfs=8") as driver:
+    with driver_for(simulate="cpus=64,cells=4,pfs=4,vfs=8,vdpa=2,gpus=2,switch=2") as driver:
         yield driver
 
 
-@pytest.fixture(params=[this_machine, smallest_tree, simulated], ids=lambda make: make.__name__)
+@contextmanager
+def simulated_by_a_file() -> Iterator[Driver]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "host.toml"
+        file.write_text("cpus = 4\npfs = 2\nvfs = 3\n[pf1]\nplugged = false\n")
+        with driver_for(simulate=str(file)) as driver:
+            yield driver
+
+
+@contextmanager
+def capture() -> Iterator[Driver]:
+    """Unpacked once: it takes longer than all else here."""
+    with driver_for(str(CAPTURE)) as driver:
+        yield driver
+
+
+DRIVERS = [this_machine, smallest_tree, simulated, simulated_by_a_file, capture]
+
+
+@pytest.fixture(params=DRIVERS, ids=lambda make: make.__name__, scope="module")
 def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
     with ExitStack() as stack:
         yield stack.enter_context(request.param())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host(driver: Driver) -> Host:
     return driver.observe()
 
@@ -94,11 +116,58 @@ def test_functions_are_there_once_and_in_cells_that_are_there(host: Host) -> Non
 
 def test_a_vf_has_a_pf_with_that_many_vfs(host: Host) -> None:
     parents = {one.address: one for one in host.functions if one.kind is PciKind.PF}
-    children = [one for one in host.functions if one.kind is PciKind.VF]
+    children = [one for one in host.functions if one.kind in (PciKind.VF, PciKind.VDPA)]
     for vf in children:
         assert vf.parent in parents
     for pf in parents.values():
         assert sum(vf.parent == pf.address for vf in children) == pf.num_vfs <= pf.total_vfs
+
+
+def test_each_vf_has_a_number_of_its_own_below_that_of_its_pfs_vfs(host: Host) -> None:
+    for pf in host.functions:
+        numbers = [one.vf_number for one in host.functions if one.parent == pf.address]
+        assert sorted(number for number in numbers if number is not None) == [*range(pf.num_vfs)]
+    assert {one.vf_number for one in host.functions if not one.parent} <= {None}
+
+
+def test_only_what_has_hardware_of_its_own_says_so(host: Host) -> None:
+    for one in host.functions:
+        assert one.mac is None or (one.kind is PciKind.PF and one.netdevs)
+        assert one.serial is None or one.parent is None
+
+
+def test_a_vf_is_where_its_pf_is(host: Host) -> None:
+    functions = {one.address: one for one in host.functions}
+    for vf in (one for one in host.functions if one.parent):
+        pf = functions[vf.parent or ""]
+        assert (vf.slot, vf.switch, vf.cell) == (pf.slot, pf.switch, pf.cell)
+
+
+def test_a_switch_is_a_bridge_of_this_host(host: Host) -> None:
+    bridges = {one.address for one in host.functions if one.class_id.startswith("0604")}
+    assert {one.switch for one in host.functions} <= {None, *bridges}
+
+
+def test_functions_that_did_not_change_stay_the_same_objects(driver: Driver, host: Host) -> None:
+    again = driver.observe()
+    if again.functions != host.functions:
+        pytest.skip("a function of this machine changed meanwhile")
+    assert again.functions is driver.observe().functions
+    assert all(one is other for one, other in zip(again.functions, host.functions, strict=True))
+
+
+@pytest.mark.parametrize(
+    "make", [smallest_tree, simulated, capture], ids=lambda make: make.__name__
+)
+def test_what_never_changes_says_so_at_once(
+    make: Callable[[], AbstractContextManager[Driver]],
+) -> None:
+    async def listen(driver: Driver) -> list[Change]:
+        with anyio.fail_after(10):
+            return [change async for change in driver.changes(SystemClock())]
+
+    with make() as driver:
+        assert anyio.run(listen, driver) == []
 
 
 def test_a_host_travels_as_json(host: Host) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from innkeeper.config.nearest import hint, quoted
 from innkeeper.config.sizes import parse_disk, parse_memory, refusal
 from innkeeper.config.toml_file import read_toml
+from innkeeper.drivers.simulated.cards import (
+    MOST_VFS,
+    CardWords,
+    card_names,
+    cards_of,
+    require_vdpa_among_vfs,
+)
+from innkeeper.drivers.simulated.words import Parse, ids, matching, number, what, yes_or_no
 from innkeeper.errors import BadRequest
 
 _EXAMPLE = (
@@ -39,11 +46,43 @@ class SimulatedSpec:
     pfs: int
     vfs: int
     """VFs of one PF."""
+    vdpa: int
+    """VFs of one PF that carry a vDPA device: the last ones."""
+    gpus: int
+    """Plain cards, each with an audio function beside it in one IOMMU group."""
+    switch: int
+    """Cards behind one PCIe switch; 0: each behind a root port of its own."""
+    serials: bool
+    """Whether cards have serial numbers."""
+    offline: frozenset[int]
+    """CPUs that are offline."""
     disk_mib: int
     seed: int
     """Another one gives other ids and serials."""
     name: str
     """The host name."""
+    cards: Mapping[str, CardWords] = field(default_factory=dict)
+    """Cards that differ from the others."""
+
+    def card(self, name: str) -> CardWords:
+        """What a card has of its own."""
+        return self.cards.get(name, CardWords())
+
+    def vfs_of(self, name: str) -> int:
+        """VFs of a PF, plugged or not."""
+        own = self.card(name).vfs
+        return self.vfs if own is None else own
+
+    def vdpa_of(self, name: str) -> int:
+        """VFs of a PF that carry a vDPA device."""
+        own = self.card(name).vdpa
+        return min(self.vdpa, self.vfs_of(name)) if own is None else own
+
+
+def file_of_spec(text: str) -> Path | None:
+    """The file that a spec names; null when it is the words themselves."""
+    is_file = "=" not in text and (text.endswith(".toml") or "/" in text)
+    return Path(text).absolute() if is_file else None
 
 
 def parse_spec(text: str) -> SimulatedSpec:
@@ -53,10 +92,11 @@ def parse_spec(text: str) -> SimulatedSpec:
         BadRequest: a key is unknown or given twice, a value is out of range, or two of them
             contradict each other.
     """
+    file = file_of_spec(text)
+    if file is not None:
+        return _spec_of(dict(_words_of(read_toml(file))))
     if "=" in text:
         return _spec_of(_parse_words(text))
-    if text.endswith(".toml") or "/" in text:
-        return _spec_of({key: _word(key, value) for key, value in read_toml(Path(text)).items()})
     raise refusal("simulated host", text, f"is no spec; {_EXAMPLE}")
 
 
@@ -74,59 +114,57 @@ def _parse_words(text: str) -> dict[str, str]:
     return words
 
 
+def _words_of(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Keys of a file, those of a table with its name before them."""
+    for key, value in table.items():
+        if isinstance(value, dict) and not prefix:
+            yield from _words_of(value, f"{key}.")
+        else:
+            yield f"{prefix}{key}", _word(f"{prefix}{key}", value)
+
+
 def _word(key: str, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise refusal(f"simulated host: {key}", str(value), "should be a number or text")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | str):
+        raise refusal(what(key), str(value), "should be a number, text, true or false")
     return str(value)
 
 
-def _number(low: int, high: int) -> Callable[[str, str], int]:
-    def parse(key: str, text: str) -> int:
-        number = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
-        if not low <= number <= high:
-            raise refusal(_what(key), text, f"should be a whole number from {low} to {high}")
-        return number
-
-    return parse
-
-
-def _name(key: str, text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", text):
-        raise refusal(_what(key), text, "should be a host name: up to 63 of a-z 0-9 . -")
-    return text
-
-
-def _what(key: str) -> str:
-    return f"simulated host: {key}"
-
-
-_KEYS: dict[str, Callable[[str, str], int | str]] = {
-    "cpus": _number(1, 65_536),
-    "cells": _number(1, 1024),
-    "sockets": _number(1, 1024),
-    "threads": _number(1, 8),
-    "memory": lambda key, text: parse_memory(text, what=_what(key)),
-    "pages_2m": _number(0, 2**31),
-    "pages_1g": _number(0, 2**22),
-    "pfs": _number(0, 4096),
-    "vfs": _number(0, 1024),
-    "disk": lambda key, text: parse_disk(text, what=_what(key)),
-    "seed": _number(0, 2**53),
-    "name": _name,
+_KEYS: Mapping[str, Parse] = {
+    "cpus": number(1, 65_536),
+    "cells": number(1, 1024),
+    "sockets": number(1, 1024),
+    "threads": number(1, 8),
+    "memory": lambda key, text: parse_memory(text, what=what(key)),
+    "pages_2m": number(0, 2**31),
+    "pages_1g": number(0, 2**22),
+    "pfs": number(0, 4096),
+    "vfs": number(0, MOST_VFS),
+    "vdpa": number(0, MOST_VFS),
+    "gpus": number(0, 4096),
+    "switch": number(0, 32),
+    "serials": yes_or_no,
+    "offline": ids,
+    "disk": lambda key, text: parse_disk(text, what=what(key)),
+    "seed": number(0, 2**53),
+    "name": matching("[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "a host name: up to 63 of a-z 0-9 . -"),
 }
 
 
 def _spec_of(words: Mapping[str, str]) -> SimulatedSpec:
-    for key in words:
+    of_cards = {key: text for key, text in words.items() if "." in key}
+    of_host = {key: text for key, text in words.items() if "." not in key}
+    for key in of_host:
         if key not in _KEYS:
             raise _unknown(key)
-    values: dict[str, Any] = {key: _KEYS[key](key, text) for key, text in words.items()}
+    values: dict[str, Any] = {key: _KEYS[key](key, text) for key, text in of_host.items()}
     for unit in ("memory", "disk"):
         if unit in values:
             values[f"{unit}_mib"] = values.pop(unit)
-    spec = SimulatedSpec(
-        **{field.name: _given(values, field.name) for field in fields(SimulatedSpec)}
-    )
+    counts = {"pf": values.get("pfs", 0), "gpu": values.get("gpus", 0)}
+    values["cards"] = cards_of(of_cards, counts)
+    spec = SimulatedSpec(**{one.name: _given(values, one.name) for one in fields(SimulatedSpec)})
     _require_consistent(spec)
     return spec
 
@@ -143,7 +181,7 @@ def _given(values: dict[str, Any], name: str) -> Any:
     return values[name]
 
 
-def _default(values: Mapping[str, Any], name: str) -> int | str:
+def _default(values: Mapping[str, Any], name: str) -> object:
     if name == "cpus":
         return 16
     if name == "cells":
@@ -154,7 +192,12 @@ def _default(values: Mapping[str, Any], name: str) -> int | str:
         return 2 if values["cpus"] % (2 * values["cells"]) == 0 else 1
     if name == "memory_mib":
         return int(values["cpus"]) * _MIB_PER_CPU
-    fixed: dict[str, int | str] = {"disk_mib": _DEFAULT_DISK_MIB, "name": "simulated"}
+    fixed: dict[str, object] = {
+        "disk_mib": _DEFAULT_DISK_MIB,
+        "name": "simulated",
+        "serials": True,
+        "offline": frozenset(),
+    }
     return fixed.get(name, 0)
 
 
@@ -168,18 +211,34 @@ def default_sockets(cells: int) -> int:
 def _require_consistent(spec: SimulatedSpec) -> None:
     if spec.cpus % spec.threads:
         problem = f"should divide the {spec.cpus} CPUs into whole cores"
-        raise refusal(_what("threads"), str(spec.threads), problem)
+        raise refusal(what("threads"), str(spec.threads), problem)
     if spec.cells % spec.sockets:
         problem = f"should divide the {spec.cells} cells evenly; a cell is never in two sockets"
-        raise refusal(_what("sockets"), str(spec.sockets), problem)
+        raise refusal(what("sockets"), str(spec.sockets), problem)
     if spec.vfs and not spec.pfs:
         raise refusal(
-            _what("vfs"), str(spec.vfs), "are per PF, and there is none; give pfs=1 or more"
+            what("vfs"), str(spec.vfs), "are per PF, and there is none; give pfs=1 or more"
         )
-    if spec.pfs * (1 + spec.vfs) > _MOST_FUNCTIONS:
-        problem = f"make {spec.pfs * (1 + spec.vfs)} functions with pfs={spec.pfs}; at most {_MOST_FUNCTIONS}"
-        raise refusal(_what("vfs"), str(spec.vfs), problem)
+    _require_cpus_left(spec)
+    _require_room_for_functions(spec)
     _require_memory_for_pages(spec)
+
+
+def _require_cpus_left(spec: SimulatedSpec) -> None:
+    if not spec.offline < set(range(spec.cpus)):
+        problem = f"should be some of the CPUs 0-{spec.cpus - 1}, but not all of them"
+        raise refusal(what("offline"), ",".join(map(str, sorted(spec.offline))), problem)
+
+
+def _require_room_for_functions(spec: SimulatedSpec) -> None:
+    require_vdpa_among_vfs("", spec.vfs, spec.vdpa)
+    functions = spec.gpus * 2
+    for name in card_names("pf", spec.pfs):
+        require_vdpa_among_vfs(f"{name}.", spec.vfs_of(name), spec.vdpa_of(name))
+        functions += 1 + spec.vfs_of(name)
+    if functions > _MOST_FUNCTIONS:
+        problem = f"make {functions} functions with pfs={spec.pfs}; at most {_MOST_FUNCTIONS}"
+        raise refusal(what("vfs"), str(spec.vfs), problem)
 
 
 def _require_memory_for_pages(spec: SimulatedSpec) -> None:
@@ -188,4 +247,4 @@ def _require_memory_for_pages(spec: SimulatedSpec) -> None:
         problem = (
             f"is less than the {pages_mib} MiB of pages_2m={spec.pages_2m},pages_1g={spec.pages_1g}"
         )
-        raise refusal(_what("memory"), f"{spec.memory_mib}MiB", problem)
+        raise refusal(what("memory"), f"{spec.memory_mib}MiB", problem)

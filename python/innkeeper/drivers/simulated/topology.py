@@ -24,10 +24,31 @@ _SIZES_KIB = {"pages_2m": 2_048, "pages_1g": 1_048_576}
 def lay_out_cpus(spec: SimulatedSpec) -> tuple[Cpu, ...]:
     """First one CPU of every core, cell by cell, then the second ones in the same order, and so on."""
     cores = _lay_out_cores(spec)
-    return tuple(
+    cpus = tuple(
         core.model_copy(update={"id": core.id + thread * len(cores)})
         for thread in range(spec.threads)
         for core in cores
+    )
+    return _without(cpus, spec.offline) if spec.offline else cpus
+
+
+def _without(cpus: tuple[Cpu, ...], offline: frozenset[int]) -> tuple[Cpu, ...]:
+    """As the kernel shows it: of a CPU that is offline nothing but its cell is known."""
+    lowest: dict[int | None, int] = {}
+    for cpu in cpus:
+        if cpu.id not in offline:
+            lowest.setdefault(cpu.l3, cpu.id)
+    unknown = {"online": False, "siblings": (), "socket": None, "die": None, "core": None}
+    return tuple(
+        cpu.model_copy(update={**unknown, "l3": None})
+        if cpu.id in offline
+        else cpu.model_copy(
+            update={
+                "siblings": tuple(one for one in cpu.siblings if one not in offline),
+                "l3": lowest[cpu.l3],
+            }
+        )
+        for cpu in cpus
     )
 
 
@@ -56,7 +77,8 @@ def lay_out_cells(spec: SimulatedSpec, cpus: tuple[Cpu, ...]) -> tuple[Cell, ...
     """Cells with their share of CPUs, memory and pages."""
     cpus_of: list[list[int]] = [[] for _ in range(spec.cells)]
     for cpu in cpus:
-        cpus_of[cpu.cell or 0].append(cpu.id)
+        if cpu.online:
+            cpus_of[cpu.cell or 0].append(cpu.id)
     memory = spread(spec.memory_mib, spec.cells)
     pages = {name: spread(getattr(spec, name), spec.cells) for name in _SIZES_KIB}
     return tuple(
