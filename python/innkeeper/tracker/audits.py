@@ -125,14 +125,15 @@ class Audits:
             return await self._audit(await self._observe())
 
     async def look(self) -> None:
-        """Observe the host; audit when there is something new to report of its devices.
+        """Observe the host; audit when there is something new to report of it or its devices.
 
         Raises:
             StoreError: new findings, or the new device table, cannot be kept.
         """
         async with self._turn:
             unread = await self._observe()
-            if self._said() != self._reported:
+            was_unread = any(one.kind == "host_unreadable" for one in self._open.values())
+            if unread or was_unread or self._said() != self._reported:
                 await self._audit(unread)
 
     async def _audit(self, found: list[Finding]) -> AuditReport:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 from collections.abc import AsyncIterator
@@ -17,24 +16,18 @@ import pytest
 from structlog.testing import capture_logs
 from tests.scenario.conftest import VirtualClock
 from tests.unit.drivers.conftest import HostTree
+from tests.unit.drivers.kernel_events import LOOPBACK, poke, why_not_here
 
 from innkeeper.drivers import Change
 from innkeeper.drivers.base import Driver
 from innkeeper.drivers.sysfs import SysfsDriver
 from innkeeper.drivers.sysfs.uevents import MOST_PAUSES, QUIET, Burst, Receiver, Uevent
 
-CPU = Path("/sys/devices/system/cpu/cpu0/uevent")
 BOOT_ID = "proc/sys/kernel/random/boot_id"
-LOOPBACK = Path("/sys/class/net/lo/uevent")
 
 
 def message(head: str, **variables: str) -> bytes:
     return "\0".join([head, *(f"{key}={value}" for key, value in variables.items()), ""]).encode()
-
-
-def poke(file: Path = CPU) -> None:
-    """Have the kernel say again that a device is there, which changes nothing."""
-    file.write_text("change")
 
 
 async def let_it_hear() -> None:
@@ -42,19 +35,6 @@ async def let_it_hear() -> None:
     for _ in range(3):
         await anyio.lowlevel.checkpoint()
     await anyio.wait_all_tasks_blocked()
-
-
-def why_not_here() -> str | None:
-    if not os.access(CPU, os.W_OK):
-        return "only root may ask the kernel for an event"
-    try:
-        receiver = Receiver()
-    except OSError as error:
-        return f"no netlink: {error.strerror}"
-    with receiver:
-        poke()
-        heard, _, _ = select.select([receiver.socket], [], [], 1)
-    return None if heard else "the kernel sends no events to this network namespace"
 
 
 @pytest.fixture
