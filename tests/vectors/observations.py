@@ -7,6 +7,8 @@ from collections.abc import Callable
 from tests.vectors.changes_replay import judge_change
 from tests.vectors.fields_replay import judge_field
 from tests.vectors.hydrate_replay import judge_hydration
+from tests.vectors.pci.alias_replay import judge_aliases
+from tests.vectors.pci.spec_replay import judge_specs
 from tests.vectors.rows import Row
 from tests.vectors.rpc_replay import judge_call
 from tests.vectors.stored_replay import judge_text
@@ -20,6 +22,9 @@ JUDGES: dict[str, Callable[[Row], Verdict]] = {
     "x_fields": judge_field,
     "x_hydrate": judge_hydration,
     "x_rpc": judge_call,
+    "devspec_match": judge_specs,
+    "whitelist_first_match": judge_specs,
+    "alias_parse": judge_aliases,
 }
 
 _OLD_READERS = "what old releases make of newer ones' primitives: nothing that innkeeper does"

@@ -93,7 +93,18 @@ def replay(path: Path) -> Counts:
     return counts
 
 
-_ABOUT = ("writer", "case", "desc", "column", "field", "method", "version", "release", "input")
+_ABOUT = (
+    "writer",
+    "case",
+    "desc",
+    "column",
+    "field",
+    "method",
+    "version",
+    "release",
+    "input",
+    "id",
+)
 
 
 def main(names: list[str]) -> int:

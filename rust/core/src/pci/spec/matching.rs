@@ -24,6 +24,7 @@ pub struct Function {
 struct Observed<'a> {
     targets: Vec<Target<'a>>,
     domains: Vec<u32>,
+    /// Functions with a serial number of their own.
     serials: BTreeSet<PciAddress>,
 }
 
@@ -134,7 +135,7 @@ impl Specs {
             return false;
         };
         observed.reaches(target, function)
-            && (!spec.remote_managed || observed.serials.contains(&function.address))
+            && (!spec.remote_managed || observed.has_serial(function))
     }
 
     /// Whether a device with these ids could be admitted by a spec; a null id is any.
@@ -201,7 +202,7 @@ impl<'a> Observed<'a> {
     fn new(specs: &'a [Spec], functions: &'a [Option<Function>]) -> Self {
         let mut pfs = BTreeSet::new();
         let mut netdevs: BTreeMap<&str, PciAddress> = BTreeMap::new();
-        let mut own_serial = BTreeSet::new();
+        let mut serials = BTreeSet::new();
         let mut domains = Vec::new();
         for function in functions.iter().flatten() {
             if function.has_vfs {
@@ -212,15 +213,13 @@ impl<'a> Observed<'a> {
                 netdevs.entry(name).or_insert(function.address);
             }
             if function.has_serial {
-                own_serial.insert(function.address);
+                serials.insert(function.address);
             }
             domains.push(function.address.parts().0);
         }
         domains.sort_unstable();
         domains.dedup();
         let targets = specs.iter().map(|spec| target(spec, &pfs, &netdevs, &domains)).collect();
-        let serials = functions.iter().flatten().filter(|one| has_serial(one, &own_serial));
-        let serials = serials.map(|one| one.address).collect();
         Self { targets, domains, serials }
     }
 
@@ -236,6 +235,12 @@ impl<'a> Observed<'a> {
                 rule.admits_below_domain(function.address) && self.admits_domain(domains, function)
             }
         }
+    }
+
+    /// A VF without a serial number has its PF's; a vDPA device has only its own (Nova 34, `pci.md` 2.1).
+    fn has_serial(&self, function: &Function) -> bool {
+        let borrowed = function.parent.filter(|_| function.kind == Kind::Vf);
+        function.has_serial || borrowed.is_some_and(|pf| self.serials.contains(&pf))
     }
 
     fn admits_domain(&self, admitted: &[bool], function: &Function) -> bool {
@@ -263,12 +268,6 @@ fn target<'a>(
             _ => Target::Like(rule, domains.iter().map(|one| rule.admits_domain(*one)).collect()),
         },
     }
-}
-
-/// A VF without a serial number has its PF's; a vDPA device has only its own (Nova 34, `pci.md` 2.1).
-fn has_serial(function: &Function, own: &BTreeSet<PciAddress>) -> bool {
-    let borrowed = function.parent.filter(|_| function.kind == Kind::Vf);
-    function.has_serial || borrowed.is_some_and(|pf| own.contains(&pf))
 }
 
 impl Spec {
