@@ -13,7 +13,15 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.store.made import NODE, START, change_set, made_claim, made_event, made_finding
+from tests.unit.store.made import (
+    NODE,
+    START,
+    change_set,
+    made_claim,
+    made_cordon,
+    made_event,
+    made_finding,
+)
 
 from innkeeper.clock import SystemClock
 from innkeeper.errors import BadRequest, StoreError, StoreFenced
@@ -21,6 +29,9 @@ from innkeeper.objects import (
     ChangeSet,
     Claim,
     ClaimState,
+    Cordon,
+    CordonCause,
+    CordonKind,
     Device,
     EventKind,
     Finding,
@@ -224,6 +235,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "apply": lambda store: store.apply(change_set(made_claim(1))),
     "find_claim": lambda store: store.find_claim(UUID(int=1)),
     "list_claims": lambda store: store.list_claims(),
+    "list_cordons": lambda store: store.list_cordons(),
     "was_applied": lambda store: store.was_applied(UUID(int=1)),
     "prune": lambda store: store.prune(before=START),
 }
@@ -404,3 +416,69 @@ async def test_a_device_table_of_any_size_is_taken_with_the_rest(store: Store) -
     await store.apply(change_set(made_claim(2), devices=tuple(devices[:5])))
     await store.apply(change_set(made_claim(3), devices=()))
     assert len(await store.list_claims()) == 3
+
+
+# -- cordons ----------------------------------------------------------------------------------
+
+
+def lifted(cordon: Cordon) -> Cordon:
+    return cordon.model_copy(update={"lifted_at": START + timedelta(seconds=1)})
+
+
+async def test_cordons_are_there_after_a_restart(site: Site) -> None:
+    dirty = made_cordon(
+        cause=CordonCause.DIRTY,
+        by=None,
+        claim_id=made_claim(1).id,
+        identity="8086:1572:ünïcode \u2028",
+    )
+    cell = made_cordon("1", CordonKind.CELL)
+    async with site.opened() as store:
+        assert await store.list_cordons() == ()
+        await store.apply(change_set(made_claim(1), cordons=(dirty, cell)))
+    async with site.opened() as store:
+        assert await store.list_cordons() == (cell, dirty)
+
+
+async def test_a_thing_has_a_cordon_for_each_cause_and_each_is_lifted_alone(store: Store) -> None:
+    by_hand, dirty = made_cordon(), made_cordon(cause=CordonCause.DIRTY)
+    elsewhere = made_cordon("0000:42:00.0")
+    await store.apply(change_set(cordons=(by_hand, dirty, elsewhere)))
+    await store.apply(change_set(cordons=(lifted(dirty),)))
+    assert await store.list_cordons() == (by_hand, elsewhere)
+    again = by_hand.model_copy(update={"reason": "smells worse"})
+    await store.apply(change_set(cordons=(again, lifted(elsewhere))))
+    assert await store.list_cordons() == (again,)
+    await store.apply(change_set(cordons=(lifted(elsewhere),)))
+    assert await store.list_cordons() == (again,)
+
+
+async def test_of_forms_of_a_cordon_that_wait_together_the_last_counts(store: Store) -> None:
+    first, second = made_cordon("1"), made_cordon("2")
+    async with anyio.create_task_group() as group:
+        for form in (first, lifted(second), lifted(first), second):
+            group.start_soon(store.apply, change_set(cordons=(form,)))
+    assert await store.list_cordons() == (second,)
+
+
+async def test_a_cordon_stays_out_with_the_change_set_that_is_refused(store: Store) -> None:
+    await store.apply(change_set(cordons=(made_cordon("1"),)))
+    stranger = Projected.model_validate(made_finding("x").model_dump())
+    both = (made_cordon("2"), lifted(made_cordon("1")))
+    with pytest.raises(BadRequest):
+        await store.apply(change_set(cordons=both, records=(stranger,)))
+    assert await store.list_cordons() == (made_cordon("1"),)
+
+
+async def test_every_cordon_is_listed_however_many_there_are(store: Store) -> None:
+    many = tuple(made_cordon(f"{number:05}", cause=CordonCause.DIRTY) for number in range(4100))
+    await store.apply(change_set(cordons=many))
+    assert await store.list_cordons() == many
+
+
+async def test_a_rival_cannot_lift_a_cordon(site: Site, store: Store) -> None:
+    await store.apply(change_set(cordons=(made_cordon(),)))
+    async with site.rival() as rival:
+        with pytest.raises(StoreFenced):
+            await store.apply(change_set(cordons=(lifted(made_cordon()),)))
+        assert await rival.list_cordons() == (made_cordon(),)

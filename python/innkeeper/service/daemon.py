@@ -176,6 +176,8 @@ class Daemon:
                 "database damaged and set aside",
                 path=opened.set_aside,
                 rebuilt_claims=opened.rebuilt_claims,
+                rebuilt_cordons=opened.rebuilt_cordons,
+                unreadable_cordons=opened.unreadable_cordons,
             )
         if host.warnings:
             log.warning("host unclear", warnings=host.warnings)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Event, Finding
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class Opened:
     """Path of a damaged database that was replaced."""
     rebuilt_claims: int = 0
     """Claims that could be carried over from it."""
+    rebuilt_cordons: int = 0
+    """Cordons that could be carried over from it."""
+    unreadable_cordons: int | None = 0
+    """Cordons that are there in it and could not; null when it cannot be told how many there were.
+    Unless this is 0, something that was kept out is handed out again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,9 @@ class StoreStatistics:
     unreadable_claims: tuple[str, ...] = ()
     """Ids of claims that lists left out because their record is damaged. What such a claim holds
     is not known: whoever rebuilds a ledger asks for these after its last page."""
+    unreadable_cordons: tuple[str, ...] = ()
+    """Kind, subject and cause of cordons whose record is damaged. Where these could be read the cordon
+    is in the list and in force, without its reason."""
 
 
 class Store(Protocol):
@@ -125,6 +133,13 @@ class Store(Protocol):
         self, *, include_cleared: bool = False, limit: int = 1000, marker: str | None = None
     ) -> tuple[Finding, ...]:
         """Findings by ascending id, after `marker`."""
+        ...
+
+    async def list_cordons(self) -> tuple[Cordon, ...]:
+        """Everything that takes no new claims, by kind, subject and cause.
+
+        One whose record is damaged stays in force as long as its name can be read; see `statistics`.
+        """
         ...
 
     async def list_set_aside(self) -> tuple[str, ...]:

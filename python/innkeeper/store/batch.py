@@ -12,13 +12,14 @@ from itertools import chain
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from innkeeper.errors import StoreFenced
 from innkeeper.store.base import Commit
+from innkeeper.store.host_rows import replace_cordons, replace_devices, run_many
 from innkeeper.store.nova.projection import Projection
 from innkeeper.store.rows import EPOCH, MICROSECOND, EncodedChangeSet, Row
-from innkeeper.store.tables import batches, claims, devices, events, findings, ledgers
+from innkeeper.store.tables import batches, claims, events, findings, ledgers
 
 LOOK_UP: Final = 500
 """Ids in one look-up; engines limit the parameters of a statement."""
@@ -78,8 +79,6 @@ CLAIMS: Final = KeyedTable(claims)
 FINDINGS: Final = KeyedTable(findings)
 
 _INSERT_EVENTS = insert(events)
-_DELETE_DEVICES = delete(devices).where(devices.c.node == bindparam("key_node"))
-_INSERT_DEVICES = insert(devices)
 _INSERT_BATCH = insert(batches)
 _PASS_FENCE = (
     update(ledgers)
@@ -90,12 +89,6 @@ _PASS_FENCE = (
     )
     .values(generation=bindparam("new_generation"), sequence=bindparam("new_sequence"))
 )
-
-
-def run_many(connection: Connection, statement: object, rows: Sequence[Row]) -> None:
-    """Executemany, and nothing for nothing."""
-    if rows:
-        connection.execute(statement, rows)  # type: ignore[call-overload]
 
 
 def pass_fence(connection: Connection, owner: Owner, old: Position, new: Position) -> None:
@@ -176,7 +169,10 @@ def write_batch(
     CLAIMS.replace(connection, owner.node, chain.from_iterable(s.claims for s in change_sets))
     FINDINGS.replace(connection, owner.node, chain.from_iterable(s.findings for s in change_sets))
     run_many(connection, _INSERT_EVENTS, numbered)
-    _replace_devices(connection, owner.node, change_sets)
+    given = [change_set.devices for change_set in change_sets if change_set.devices is not None]
+    if given:
+        replace_devices(connection, owner.node, given[-1])
+    replace_cordons(connection, owner.node, chain.from_iterable(s.cordons for s in change_sets))
     ids = orjson.dumps([str(change_set.id) for change_set in change_sets]).decode()
     row = {"node": owner.node, "generation": new.generation}
     connection.execute(_INSERT_BATCH, {**row, "committed_us": now_us, "change_sets": ids})
@@ -195,12 +191,3 @@ def _number(
         last = old.sequence + len(numbered) if change_set.events else 0
         commits.append(Commit(generation=old.generation + 1, sequence=last))
     return numbered, commits
-
-
-def _replace_devices(
-    connection: Connection, node: str, change_sets: Sequence[EncodedChangeSet]
-) -> None:
-    given = [change_set.devices for change_set in change_sets if change_set.devices is not None]
-    if given:
-        connection.execute(_DELETE_DEVICES, {"key_node": node})
-        run_many(connection, _INSERT_DEVICES, given[-1])

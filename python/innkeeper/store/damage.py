@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, func, select, update
 
 from innkeeper.errors import StoreCorrupt, StoreLocked
 from innkeeper.store.batch import CLAIMS
 from innkeeper.store.engines import ask_pragma
 from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.host_rows import replace_cordons
 from innkeeper.store.opening import Opening, open_database, sibling
-from innkeeper.store.rows import EPOCH, MICROSECOND, claim_row
+from innkeeper.store.rows import EPOCH, MICROSECOND, claim_row, cordon_change
 from innkeeper.store.salvage import Salvage, read_what_is_left
-from innkeeper.store.tables import claims, ledgers
+from innkeeper.store.tables import claims, cordons, ledgers
 from innkeeper.store.transactions import Transactions
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,8 @@ class Possession:
     transactions: Transactions
     set_aside: Path | None = None
     rebuilt_claims: int = 0
+    rebuilt_cordons: int = 0
+    unreadable_cordons: int | None = 0
 
 
 def open_or_rebuild(path: Path, opening: Opening) -> Possession:
@@ -49,18 +52,21 @@ def open_or_rebuild(path: Path, opening: Opening) -> Possession:
     """
     with told_as_store_error(path):
         aside = finish_switch(path)
+        lost: int | None = 0 if aside is None else None
         try:
             transactions = open_database(path, opening)
         except StoreCorrupt as damage:
             log.warning("database damaged", path=str(path), cause=damage.message)
-            aside = _replace(path, opening)
+            salvage = read_what_is_left(path, opening.node)
+            aside, lost = _replace(path, opening, salvage), salvage.cordons.unreadable
             transactions = open_database(path, opening)
-    rebuilt = 0 if aside is None else _count_claims(transactions)
-    return Possession(transactions, aside, rebuilt)
+    if aside is None:
+        return Possession(transactions)
+    counts = (_count(transactions, claims), _count(transactions, cordons))
+    return Possession(transactions, aside, *counts, lost)
 
 
-def _replace(path: Path, opening: Opening) -> Path:
-    salvage = read_what_is_left(path, opening.node)
+def _replace(path: Path, opening: Opening, salvage: Salvage) -> Path:
     stamp = _free_stamp(path, opening.now_us)
     unfinished = sibling(path, ".unfinished")
     _remove(unfinished, *(sibling(unfinished, suffix) for suffix in SIBLINGS))
@@ -78,6 +84,8 @@ def _replace(path: Path, opening: Opening) -> Path:
         path=str(aside),
         rebuilt_claims=len(salvage.claims),
         unreadable_claims=salvage.unreadable,
+        rebuilt_cordons=len(salvage.cordons.found),
+        unreadable_cordons=salvage.cordons.unreadable,
     )
     return aside
 
@@ -133,13 +141,15 @@ def _build(path: Path, opening: Opening, salvage: Salvage) -> None:
     with connection.begin():
         connection.execute(update(ledgers).where(mine).values(asdict(salvage.standing)))
         CLAIMS.replace(connection, opening.node, map(claim_row, salvage.claims))
+        kept = (cordon_change(opening.node, cordon) for cordon in salvage.cordons.found)
+        replace_cordons(connection, opening.node, kept)
     busy = ask_pragma(connection, "wal_checkpoint(TRUNCATE)")
     transactions.close()
     if busy:
         raise StoreLocked(f"{path} is in use by another process", path=str(path))
 
 
-def _count_claims(transactions: Transactions) -> int:
+def _count(transactions: Transactions, table: Table) -> int:
     with transactions.connection.begin():
-        query = select(func.count()).select_from(claims)
+        query = select(func.count()).select_from(table)
         return transactions.connection.execute(query).scalar_one()

@@ -15,10 +15,10 @@ from sqlalchemy import Column, Row, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from innkeeper.errors import StoreCorrupt
-from innkeeper.objects import Claim, ClaimState, Event, Finding, VersionedObject
+from innkeeper.objects import Claim, ClaimState, Cordon, Event, Finding, VersionedObject
 from innkeeper.store.faults import told_as_store_error
-from innkeeper.store.rows import microseconds, parse_body
-from innkeeper.store.tables import batches, claims, events, findings
+from innkeeper.store.rows import is_damaged, microseconds, parse_body, read_cordon
+from innkeeper.store.tables import batches, claims, cordons, events, findings
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +35,19 @@ class Reader:
         self._engine = engine
         self._path = path
         self._node = node
-        self._unreadable: dict[str, set[str]] = {"claim": set(), "event": set(), "finding": set()}
+        self._unreadable: dict[str, set[str]] = {
+            kind: set() for kind in ("claim", "event", "finding", "cordon")
+        }
 
     @property
     def unreadable_claims(self) -> tuple[str, ...]:
         """Ids of the claims that were met and could not be read."""
         return tuple(sorted(self._unreadable["claim"]))
+
+    @property
+    def unreadable_cordons(self) -> tuple[str, ...]:
+        """Kind, subject and cause of the cordons that were met and could not be read whole."""
+        return tuple(sorted(self._unreadable["cordon"]))
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -97,6 +104,14 @@ class Reader:
         """Findings by ascending id, cleared ones included."""
         query = self._select(findings, findings.c.id).limit(limit)
         return await self._page(query, findings.c.id, marker or "", self._read_finding)
+
+    async def list_cordons(self) -> tuple[Cordon, ...]:
+        """Every cordon: one that was left out would hand out what it is around."""
+        c = cordons.c
+        key = (c.kind + " " + c.subject + " (" + c.cause + ")").label("key")
+        query = select(key, c.kind, c.subject, c.cause, c.body).where(c.node == self._node)
+        rows = await self._fetch(query.order_by(c.kind, c.subject, c.cause))
+        return tuple(await self._parse(rows, self._read_cordon))
 
     async def was_applied(self, change_set_id: UUID) -> bool:
         """Whether a batch of the last hour holds it."""
@@ -171,6 +186,12 @@ class Reader:
         if finding is None:
             self._note_unreadable("finding", row)
         return finding
+
+    def _read_cordon(self, row: Row[Any]) -> Cordon | None:
+        cordon = read_cordon(row._asdict())
+        if cordon is None or is_damaged(cordon):
+            self._note_unreadable("cordon", row)
+        return cordon
 
     def _note_unreadable(self, kind: str, row: Row[Any]) -> None:
         key = str(row.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,7 +13,15 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from innkeeper.errors import BadRequest
-from innkeeper.objects import ChangeSet, Claim, Device, Event, Finding, VersionedObject
+from innkeeper.objects import (
+    ChangeSet,
+    Claim,
+    Cordon,
+    Device,
+    Event,
+    Finding,
+    VersionedObject,
+)
 from innkeeper.store.nova.drafts import Draft, take_down, unprojected
 
 Row = dict[str, Any]
@@ -21,10 +29,26 @@ Row = dict[str, Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+DAMAGED: Final = "its record is damaged: lift it once what it is around was looked at"
+"""The reason of a cordon of which only the name could be read."""
 DRAFT_BYTES: Final = 2048
 """What a record of the projection counts as, about, among the bytes of a batch."""
 
 T = TypeVar("T", bound=VersionedObject)
+
+
+@dataclass(frozen=True, slots=True)
+class CordonChange:
+    """The next form of one cordon."""
+
+    row: Row
+    lifted: bool
+    """Its row goes."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What names it within its node."""
+        return self.row["kind"], self.row["subject"], self.row["cause"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +61,7 @@ class EncodedChangeSet:
     """Without their sequence, which is given at commit."""
     findings: tuple[Row, ...]
     devices: tuple[Row, ...] | None
+    cordons: tuple[CordonChange, ...]
     records: tuple[Draft, ...]
     """For the projection, which makes rows of them when it sees which are there."""
     size: int
@@ -56,11 +81,14 @@ def encode_change_set(change_set: ChangeSet, node: str) -> EncodedChangeSet:
             tuple(map(partial(_event_row, node), change_set.events)),
             tuple(map(partial(_finding_row, node), change_set.findings)),
             _device_rows(node, change_set.devices),
+            tuple(map(partial(cordon_change, node), change_set.cordons)),
         )
     except (PydanticSerializationError, UnicodeError, TypeError, ValueError) as error:
         message = f"The change set {change_set.id} cannot be stored as JSON: {error}"
         raise BadRequest(message) from error
-    size = sum(len(row["body"]) for rows in parts if rows for row in rows)
+    *tables, changes = parts
+    size = sum(len(row["body"]) for rows in tables if rows for row in rows)
+    size += sum(len(change.row["body"]) for change in changes)
     drafts = take_down(change_set.records)
     return EncodedChangeSet(change_set.id, *parts, drafts, size + len(drafts) * DRAFT_BYTES)
 
@@ -107,6 +135,38 @@ def _finding_row(node: str, finding: Finding) -> Row:
         "cleared_us": None if finding.cleared_at is None else microseconds(finding.cleared_at),
         "body": finding.model_dump_json(),
     }
+
+
+def cordon_change(node: str, cordon: Cordon) -> CordonChange:
+    """The row of a cordon's next form."""
+    row = {
+        "node": node,
+        "kind": cordon.kind.value,
+        "subject": cordon.subject,
+        "cause": cordon.cause.value,
+        "body": cordon.model_dump_json(),
+    }
+    return CordonChange(row, lifted=cordon.lifted_at is not None)
+
+
+def read_cordon(row: Mapping[str, Any]) -> Cordon | None:
+    """The cordon of a row by its columns; None when these say none.
+
+    Where only its text is damaged it stays in force: what names it stands in columns of its own.
+    """
+    found = parse_body(Cordon, row["body"])
+    if found is not None:
+        return found
+    named = {name: row[name] for name in ("kind", "subject", "cause")}
+    try:
+        return Cordon.model_validate({**named, "reason": DAMAGED, "at": EPOCH})
+    except (ValidationError, UnicodeError):
+        return None
+
+
+def is_damaged(cordon: Cordon) -> bool:
+    """Whether nothing but its name could be read."""
+    return cordon.reason == DAMAGED and cordon.at == EPOCH
 
 
 def _device_rows(node: str, devices: Iterable[Device] | None) -> tuple[Row, ...] | None:

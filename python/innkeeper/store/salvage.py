@@ -19,12 +19,19 @@ from urllib.parse import quote
 
 from innkeeper.objects import Claim
 from innkeeper.store.rows import parse_body
+from innkeeper.store.salvaged_cordons import (
+    LOST,
+    SalvagedCordons,
+    cordons_by_look,
+    cordons_by_row,
+)
 
 CHUNK: Final = 64
 """Rows read at once; where that fails they are read one by one."""
 
 CLAIM_HEAD: Final = re.compile(rb'\{"id":"[0-9a-f-]{36}","node":"')
-LONGEST_CLAIM: Final = 2**16
+CORDON_HEAD: Final = re.compile(rb'\{"kind":"(?:host|cell|cpu|device)","subject":"')
+LONGEST_TEXT: Final = 2**16
 """Bytes; a longer one is spread over pages and cannot be found by its look."""
 
 
@@ -44,6 +51,7 @@ class Salvage:
     claims: tuple[Claim, ...]
     unreadable: int
     standing: Standing
+    cordons: SalvagedCordons = LOST
 
 
 def read_what_is_left(path: Path, node: str) -> Salvage:
@@ -53,11 +61,13 @@ def read_what_is_left(path: Path, node: str) -> Salvage:
             connection.text_factory = bytes
             bodies = list(_claim_bodies(connection))
             standing = _standing(connection, node)
+            cordons = cordons_by_row(connection, node)
     except sqlite3.Error:
-        bodies, standing = list(_bodies_by_look(path)), Standing()
+        bodies, standing = list(texts_by_look(path, CLAIM_HEAD)), Standing()
+        cordons = cordons_by_look(texts_by_look(path, CORDON_HEAD))
     parsed = [body and parse_body(Claim, body) for body in bodies]
     readable = [claim for claim in parsed if claim]
-    return Salvage(_latest(readable), len(parsed) - len(readable), standing)
+    return Salvage(_latest(readable), len(parsed) - len(readable), standing, cordons)
 
 
 def _latest(found: Iterable[Claim]) -> tuple[Claim, ...]:
@@ -116,13 +126,13 @@ def _standing(connection: sqlite3.Connection, node: str) -> Standing:
     return Standing()
 
 
-def _bodies_by_look(path: Path) -> Iterator[bytes]:
-    """Claims' texts in database and log; old forms among them, of which the latest counts."""
+def texts_by_look(path: Path, look: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Texts that begin so in database and log; old forms among them, of which the latest counts."""
     for file in (path, path.with_name(path.name + "-wal")):
         with suppress(OSError, ValueError), file.open("rb") as opened:
             data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-            for head in CLAIM_HEAD.finditer(data):
-                yield from _text_at(data[head.start() : head.start() + LONGEST_CLAIM])
+            for head in look.finditer(data):
+                yield from _text_at(data[head.start() : head.start() + LONGEST_TEXT])
 
 
 def _text_at(data: bytes) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from innkeeper.clock import Clock
 from innkeeper.errors import StoreError
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Event, Finding
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding
 from innkeeper.objects.releases import RELEASES
 from innkeeper.store.base import Commit, Opened, StoreStatistics
 from innkeeper.store.damage import Possession, list_set_aside, open_or_rebuild
@@ -121,6 +121,9 @@ class SqliteStore:
         listing = reader.list_findings if include_cleared else reader.list_open_findings
         return await listing(limit, marker)
 
+    async def list_cordons(self) -> tuple[Cordon, ...]:  # noqa: D102
+        return await self._require_open(self._reader).list_cordons()
+
     async def prune(self, *, before: datetime) -> int:  # noqa: D102
         reader, writer = self._require_open(self._reader), self._require_open(self._writer)
         now_us = self._now_us()
@@ -134,8 +137,11 @@ class SqliteStore:
     def statistics(self) -> StoreStatistics:  # noqa: D102
         if self._writer is None or self._reader is None:
             return self._statistics
-        unreadable = self._reader.unreadable_claims
-        return replace(self._writer.statistics(), unreadable_claims=unreadable)
+        return replace(
+            self._writer.statistics(),
+            unreadable_claims=self._reader.unreadable_claims,
+            unreadable_cordons=self._reader.unreadable_cordons,
+        )
 
     def _take_possession(self, opening: Opening) -> tuple[Possession, Projection]:
         with told_as_store_error(self._path):
@@ -170,6 +176,8 @@ def _opened(possession: Possession) -> Opened:
         epoch=transactions.owner.epoch,
         set_aside=None if aside is None else str(aside),
         rebuilt_claims=possession.rebuilt_claims,
+        rebuilt_cordons=possession.rebuilt_cordons,
+        unreadable_cordons=possession.unreadable_cordons,
     )
 
 

@@ -3,8 +3,9 @@
 Scalars that are queried are columns; `body` is the whole object as JSON text. UUIDs are text in
 lower case, so that text order is their order; moments are microseconds after 1970 in UTC.
 
-Version 2 has Nova's tables beside them (`nova.tables`). A reader that is older than `oldest_reader` must not open the database. Columns are added
-nullable and removed two releases later; unknown tables and columns are left alone.
+Version 2 has Nova's tables beside them (`nova.tables`), version 3 cordons. A reader that is older than
+`oldest_reader` must not open the database. Columns are added nullable and removed two releases later;
+unknown tables and columns are left alone.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables as this release writes them."""
-OLDEST_READER: Final = 1
-"""The oldest release's version that still reads what this one writes."""
+OLDEST_READER: Final = 3
+"""The oldest release's version that still reads what this one writes.
+
+One of version 2 would hand out what is cordoned, and takes a claim with fields that it does not know
+for a damaged one: what it holds would be given to somebody else.
+"""
 
 metadata = MetaData()
 
@@ -98,6 +103,17 @@ devices = Table(
     Column("address", String(32), primary_key=True),
     Column("vendor_id", String(4), nullable=False),
     Column("product_id", String(4), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+#: What takes no new claims; a cordon that was lifted has no row, only events.
+cordons = Table(
+    "innkeeper_cordons",
+    metadata,
+    Column("node", _NODE, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("cause", String(16), primary_key=True),
     Column("body", Text, nullable=False),
 )
 

@@ -21,7 +21,7 @@ from innkeeper.store import transactions
 from innkeeper.store.sqlite import SqliteStore
 
 LIMIT = 300_000
-BALLAST = 300_000
+BALLAST = 350_000
 
 
 class Report:

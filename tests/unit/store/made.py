@@ -12,6 +12,9 @@ from innkeeper.objects import (
     ChangeSet,
     Claim,
     ClaimState,
+    Cordon,
+    CordonCause,
+    CordonKind,
     Event,
     EventKind,
     Finding,
@@ -65,6 +68,13 @@ def made_finding(name: str, cleared_at: datetime | None = None) -> Finding:
         last_seen=START,
         cleared_at=cleared_at,
     )
+
+
+def made_cordon(
+    subject: str = "0000:41:00.0", kind: CordonKind = CordonKind.DEVICE, **words: Any
+) -> Cordon:
+    form: dict[str, Any] = {"reason": "smells", "by": Holder(user="ann"), "at": START}
+    return Cordon(kind=kind, subject=subject, **{"cause": CordonCause.OPERATOR, **form, **words})
 
 
 def change_set(*claims: Claim, events: Sequence[Event] | None = None, **parts: Any) -> ChangeSet:

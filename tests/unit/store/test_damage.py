@@ -9,11 +9,12 @@ from pathlib import Path
 import anyio
 import pytest
 from tests.unit.store.conftest import Database, in_thread, run_sql
-from tests.unit.store.made import change_set, made_claim
+from tests.unit.store.made import START, change_set, made_claim, made_cordon
 
 from innkeeper.errors import StoreCorrupt
-from innkeeper.objects import ClaimState
+from innkeeper.objects import ClaimState, CordonCause
 from innkeeper.store import damage
+from innkeeper.store.rows import is_damaged
 
 CLAIMS = 400
 PAGE = 4096
@@ -181,3 +182,81 @@ async def test_a_damaged_event_or_finding_does_not_stop_a_list(database: Databas
     await in_thread(run_sql, database.path, damage)
     async with database.opened() as store:
         assert [event.sequence for event in await store.list_events()] == [2]
+
+
+# -- cordons ----------------------------------------------------------------------------------
+
+DIRTY = tuple(
+    made_cordon(f"0000:41:{slot:02x}.{function}", cause=CordonCause.DIRTY, by=None)
+    for slot in range(32)
+    for function in range(8)
+)
+
+
+@pytest.fixture
+async def dirty(filled: Database) -> Database:
+    """Many devices that are not clean, in a database that was closed."""
+    async with filled.opened() as store:
+        await store.apply(change_set(cordons=DIRTY))
+    return filled
+
+
+async def test_beside_a_damaged_page_of_claims_every_cordon_is_carried_over(
+    dirty: Database,
+) -> None:
+    await in_thread(damage_page, dirty.path, "innkeeper_claims", 3)
+    async with dirty.opened() as store:
+        assert await store.list_cordons() == DIRTY
+        assert (dirty.found.rebuilt_cordons, dirty.found.unreadable_cordons) == (len(DIRTY), 0)
+
+
+async def test_where_a_page_of_cordons_is_damaged_their_names_are_enough(dirty: Database) -> None:
+    await in_thread(damage_page, dirty.path, "innkeeper_cordons", 2)
+    async with dirty.opened() as store:
+        found = await store.list_cordons()
+        assert [one.subject for one in found] == [one.subject for one in DIRTY]
+        assert 0 < sum(is_damaged(one) for one in found) < 30
+        assert {one.cause for one in found} == {CordonCause.DIRTY}
+        assert (dirty.found.rebuilt_cordons, dirty.found.unreadable_cordons) == (len(DIRTY), 0)
+
+
+async def test_a_cordon_that_is_lost_is_told(dirty: Database) -> None:
+    await in_thread(damage_page, dirty.path, "innkeeper_cordons", 2)
+    await in_thread(damage_page, dirty.path, "sqlite_autoindex_innkeeper_cordons_1", 1)
+    async with dirty.opened() as store:
+        found, unreadable = await store.list_cordons(), dirty.found.unreadable_cordons
+        assert 0 < len(found) < len(DIRTY)
+        assert unreadable == len(DIRTY) - len(found)
+
+
+async def test_without_the_head_of_the_file_cordons_are_found_by_their_look(
+    dirty: Database,
+) -> None:
+    await in_thread(overwrite, dirty.path, 0, b"no database".ljust(PAGE, b"\0"))
+    async with dirty.opened() as store:
+        assert await store.list_cordons() == DIRTY
+        assert dirty.found.unreadable_cordons is None
+
+
+async def test_of_garbage_nobody_says_that_there_were_no_cordons(database: Database) -> None:
+    await in_thread(database.path.parent.mkdir)
+    await in_thread(database.path.write_bytes, b"\x5a" * 10_000)
+    async with database.opened():
+        assert database.found.unreadable_cordons is None
+
+
+async def test_a_damaged_record_of_a_cordon_keeps_it_in_force_and_is_told(
+    dirty: Database,
+) -> None:
+    subject = DIRTY[5].subject
+    damage = f"UPDATE innkeeper_cordons SET body = '{{}}' WHERE subject = '{subject}'"
+    await in_thread(run_sql, dirty.path, damage)
+    async with dirty.opened() as store:
+        assert store.statistics().unreadable_cordons == ()
+        found = await store.list_cordons()
+        assert [one for one in found if is_damaged(one)] == [found[5]]
+        assert (found[5].subject, found[5].cause) == (subject, CordonCause.DIRTY)
+        assert store.statistics().unreadable_cordons == (f"device {subject} (dirty)",)
+        lift = found[5].model_copy(update={"lifted_at": START})
+        await store.apply(change_set(cordons=(lift,)))
+        assert await store.list_cordons() == DIRTY[:5] + DIRTY[6:]

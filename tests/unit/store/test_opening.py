@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from sqlalchemy import Connection, create_engine, event
 from tests.unit.store.conftest import Database, in_thread, run_sql
 from tests.unit.store.made import NODE, change_set, made_claim
 
 from innkeeper.errors import StoreError, StoreInUse, StoreTooNew
 from innkeeper.objects import Device
-from innkeeper.store.tables import VERSION
+from innkeeper.store.host_rows import replace_devices
+from innkeeper.store.rows import encode_change_set
+from innkeeper.store.tables import VERSION, metadata
 
 
 def modes_in(directory: Path) -> dict[str, int]:
@@ -111,3 +116,47 @@ async def test_the_devices_on_disk_are_those_of_the_last_change_set(database: Da
     query = "SELECT node, address FROM innkeeper_devices ORDER BY address"
     rows = await in_thread(run_sql, database.path, query)
     assert rows == [(NODE, "0000:00:02.0"), (NODE, "0000:00:04.0")]
+
+
+def _device(slot: int, product: str = "1572") -> Device:
+    return Device(address=f"0000:00:{slot:02x}.0", vendor_id="8086", product_id=product)
+
+
+class Counted:
+    """Rows and statements of our device table that one owner wrote."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.statements: list[str] = []
+
+    def replace(self, *devices: Device) -> list[str]:
+        """The verbs of the statements that it took, and how many rows each had."""
+        rows = encode_change_set(change_set(devices=devices), NODE).devices or ()
+        del self.statements[:]
+        replace_devices(self.connection, NODE, rows)
+        return self.statements
+
+
+@pytest.fixture
+def counted() -> Iterator[Counted]:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        made = Counted(connection)
+
+        def note(_connection: object, _cursor: object, text: str, given: Any, *rest: Any) -> None:
+            many = rest[-1]
+            made.statements.append(f"{text.partition(' ')[0]} {len(given) if many else 1}")
+
+        event.listen(engine, "before_cursor_execute", note)
+        yield made
+    engine.dispose()
+
+
+def test_only_devices_that_differ_are_written(counted: Counted) -> None:
+    many = [_device(slot) for slot in range(30)]
+    assert counted.replace(*many) == ["SELECT 1", "INSERT 30"]
+    assert counted.replace(*reversed(many)) == ["SELECT 1"]
+    changed = [_device(1, "1573"), *many[2:], _device(30), _device(31)]
+    assert counted.replace(*changed) == ["SELECT 1", "DELETE 1", "UPDATE 1", "INSERT 2"]
+    assert counted.replace() == ["SELECT 1", "DELETE 31"]
