@@ -14,7 +14,7 @@ from innkeeper.config import Config
 from innkeeper.objects import Cordon, CordonKind, Device, Inventory, PciFunction
 from innkeeper.objects.host import Withheld
 from innkeeper.requests.cordoned import present_address
-from innkeeper.requests.inventory import rules_of
+from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.offer import why_not_offered
 
 Holders = Mapping[str, UUID]
@@ -88,7 +88,7 @@ class DeviceSurvey:
     def _refusals(self) -> Mapping[str, str]:
         """Why those that are no devices are none; the operator's words are asked once for all."""
         left = [one for one in self.functions if one.address not in self._devices]
-        rules = rules_of(self.config).find_all(self.functions)
+        rules = DeviceRules.of(self.config).find_all(self.functions)
         rule_of = dict(zip((one.address for one in self.functions), rules, strict=True))
         return {
             one.address: why_not_offered(one, rule_of[one.address]) or "a VF of a VF"

@@ -22,8 +22,11 @@ from innkeeper.errors import BadConfig
 
 PREFIX = "INNKEEPER_"
 
-#: Variables of ours that are no settings: where to look, and what `run` and `-o env` tell of a claim.
-_NO_SETTINGS = re.compile(r"config|socket|claim|vcpus|cpus|memory_mib|disk_mib|pci|counter_.*")
+#: Variables of ours that are no settings: where to look, what `run` and `-o env` tell of a claim, and
+#: what a `clean` command is told of its device.
+_NO_SETTINGS = re.compile(
+    r"config|socket|claim|vcpus|cpus|memory_mib|disk_mib|pci|counter_.*|device|vendor|product"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
-from innkeeper.config import Config, Counter, DeviceSpec
-from innkeeper.objects import Device, Host, Inventory, PciFunction, PlacedDevice, Quantity
+from innkeeper.config import Config, Counter
+from innkeeper.objects import Device, Host, Inventory, PlacedDevice, Quantity
 from innkeeper.objects.cordon import Cordon
 from innkeeper.objects.host import InventoryCell
 from innkeeper.requests.cordoned import Cordoned
-from innkeeper.requests.offer import Offer, Rule, Rules, why_not_offered
+from innkeeper.requests.device_specs import DeviceRules
+from innkeeper.requests.offer import Offer
 
 
 def take_inventory(
@@ -20,7 +20,7 @@ def take_inventory(
     *,
     held: Iterable[PlacedDevice] = (),
     cordons: Iterable[Cordon] = (),
-    rules: Rules | None = None,
+    rules: DeviceRules | None = None,
 ) -> Inventory:
     """What of the host may be handed out.
 
@@ -29,10 +29,13 @@ def take_inventory(
     the total; `inventory_warnings` says so. `rules` are those of `config` where none are given.
     Devices that claims hold stay whatever else speaks against them: a guest that runs opens its
     device, and then the host itself reports it as used.
+
+    Raises:
+        BadConfig: a device spec is wrong.
     """
     offer, standing = Offer(), tuple(cordons)
     cordoned = Cordoned.of(standing)
-    offer.observe(host.functions, rules or rules_of(config))
+    offer.observe(host.functions, rules or DeviceRules.of(config))
     by_address = {placed.address: placed for placed in held}
     return put_together(host, config, cordoned, offer.devices(by_address, standing, cordoned))
 
@@ -107,39 +110,6 @@ def _quantity(total: int, reserved: int, ratio: float) -> Quantity:
 def _ordinary_memory_mib(host: Host) -> int:
     hugepages_kib = sum(pages.size_kib * pages.total for pages in host.pages)
     return max(host.memory_kib - hugepages_kib, 0) // 1024
-
-
-def why_not_claimable(function: PciFunction, config: Config) -> str | None:
-    """Why a function is never handed out, in words for people; null when it may be."""
-    (rule,) = rules_of(config).find_all([function])
-    return why_not_offered(function, rule)
-
-
-def rules_of(config: Config) -> Rules:
-    """The `[[devices]]` entries."""
-    return _Entries(config)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entries:
-    config: Config
-
-    def find_all(self, functions: Sequence[PciFunction]) -> list[Rule | None]:
-        return [Rule() if find_spec(one, self.config) else None for one in functions]
-
-
-def find_spec(function: PciFunction, config: Config) -> DeviceSpec | None:
-    """The first `[[devices]]` entry that the function matches in every key it gives."""
-    return next((spec for spec in config.devices if _matches(spec, function)), None)
-
-
-def _matches(spec: DeviceSpec, function: PciFunction) -> bool:
-    wanted = (
-        (spec.vendor_id, function.vendor_id),
-        (spec.product_id, function.product_id),
-        (spec.address, function.address),
-    )
-    return all(want is None or want == have for want, have in wanted)
 
 
 def format_cpus(cpus: Iterable[int]) -> str:

@@ -7,14 +7,14 @@ each function, and work for those that differ. Claims and cordons are laid over 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 from uuid import UUID
 
 from innkeeper.objects import Device, PciFunction, PciKind, PlacedDevice
 from innkeeper.objects.cordon import Cordon
 from innkeeper.objects.host import Withheld
 from innkeeper.requests.cordoned import Cordoned, mark_of, present_address
+from innkeeper.requests.device_specs import DeviceRule, DeviceRules
 from innkeeper.requests.identity import identity_of, serial_identities
 
 #: PCI base class of bridges (PCI Code and ID Assignment Specification, class 06h).
@@ -22,25 +22,6 @@ _BRIDGE = "06"
 
 _RANK = {mark: rank for rank, mark in enumerate(Withheld)}
 """Of several marks the one that a person set, or has to lift, is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What the operator says of the devices that one entry admits."""
-
-    tags: dict[str, str | None] = field(default_factory=dict)
-    clean: tuple[str, ...] = ()
-    clean_timeout: float = 60.0
-    one_time_use: bool = False
-    words: str = "[[devices]]"
-
-
-class Rules(Protocol):
-    """The operator's entries."""
-
-    def find_all(self, functions: Sequence[PciFunction]) -> Sequence[Rule | None]:
-        """The first entry that admits each function, relatives being looked up among them."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +37,7 @@ class Remark:
     claim_id: UUID | None = None
 
 
-def why_not_offered(function: PciFunction, rule: Rule | None) -> str | None:
+def why_not_offered(function: PciFunction, rule: DeviceRule | None) -> str | None:
     """Why a function that nobody holds is never handed out, in words for people; null when it may be."""
     if function.class_id.startswith(_BRIDGE):
         return "a bridge"
@@ -72,18 +53,20 @@ class Offer:
 
     def __init__(self) -> None:
         self._functions: tuple[PciFunction, ...] = ()
-        self._rules: Rules | None = None
+        self._rules: DeviceRules | None = None
         self._by_address: dict[str, PciFunction] = {}
         self._serials: dict[str, str] = {}
-        self._rule_of: dict[str, Rule | None] = {}
+        self._rule_of: dict[str, DeviceRule | None] = {}
         self._identities: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
         self._admitted: dict[str, Device | None] = {}
         """By address, in the host's order: what a function is as a device when nobody holds it."""
-        self._held_rules: dict[str, Rule] = {}
+        self._held_rules: dict[str, DeviceRule] = {}
         """What last admitted a device that is held."""
         self._held_records: dict[str, Device] = {}
         """What a device was when it was last seen as the claim knows it."""
+        self._good: dict[str, tuple[PlacedDevice, Device]] = {}
+        """Held devices that nothing speaks against, with the record that they were compared with."""
         self._special: dict[str, Device] = {}
         self._devices: tuple[Device, ...] = ()
         self._seen: tuple[object, ...] = ()
@@ -94,7 +77,7 @@ class Offer:
 
     # -- what the host has -------------------------------------------------------------------
 
-    def observe(self, functions: tuple[PciFunction, ...], rules: Rules) -> None:
+    def observe(self, functions: tuple[PciFunction, ...], rules: DeviceRules) -> None:
         """Take over what the host has and what the operator says of it."""
         if rules is self._rules and not _differ(self._functions, functions):
             return
@@ -120,7 +103,7 @@ class Offer:
         family = {one.address for one in found.values() if one.parent in own} if own else set()
         return (own | family) & found.keys()
 
-    def _match(self, stale: set[str], rules: Rules) -> None:
+    def _match(self, stale: set[str], rules: DeviceRules) -> None:
         fresh = [function for address, function in self._by_address.items() if address in stale]
         self._rule_of |= zip(stale_addresses(fresh), self._find_rules(fresh, rules), strict=True)
         self._rule_of = {address: self._rule_of[address] for address in self._by_address}
@@ -131,7 +114,9 @@ class Offer:
         }
         self._name(fresh)
 
-    def _find_rules(self, fresh: Sequence[PciFunction], rules: Rules) -> Sequence[Rule | None]:
+    def _find_rules(
+        self, fresh: Sequence[PciFunction], rules: DeviceRules
+    ) -> Sequence[DeviceRule | None]:
         """A spec may name the PF: the parents of what is asked for are shown, too."""
         among = {one.address for one in fresh}
         parents = {one.parent for one in fresh if one.parent is not None} - among
@@ -160,7 +145,7 @@ class Offer:
         parent = self._by_address.get(function.parent or "")
         return parent is not None and parent.parent is not None
 
-    def _record(self, function: PciFunction, rule: Rule | None) -> Device:
+    def _record(self, function: PciFunction, rule: DeviceRule | None) -> Device:
         parent = self._by_address.get(function.parent or "")
         return Device(
             address=function.address,
@@ -200,11 +185,11 @@ class Offer:
         kept = device is not None and device.withheld in (Withheld.RETIRED, Withheld.IN_USE)
         return kept or address in self.missing
 
-    def rule(self, address: str) -> Rule | None:
+    def rule(self, address: str) -> DeviceRule | None:
         """The entry that admits what is there now."""
         return self._rule_of.get(address)
 
-    def rule_of_held(self, placed: PlacedDevice) -> Rule | None:
+    def rule_of_held(self, placed: PlacedDevice) -> DeviceRule | None:
         """The entry that admits what a claim holds, or that admitted it last.
 
         What left the host, or was replaced, is judged by what the claim knows of it.
@@ -215,7 +200,7 @@ class Offer:
             return now or self._held_rules.get(placed.address)
         return self._held_rules.get(placed.address) or self._rule_of_absent(placed)
 
-    def _rule_of_absent(self, placed: PlacedDevice) -> Rule | None:
+    def _rule_of_absent(self, placed: PlacedDevice) -> DeviceRule | None:
         if self._rules is None:
             return None
         record = _as_device(placed)
@@ -277,16 +262,25 @@ class Offer:
     ) -> Iterator[tuple[str, Device]]:
         self._held_rules = {a: r for a, r in self._held_rules.items() if a in held}
         self._held_records = {a: r for a, r in self._held_records.items() if a in held}
+        self._good = {a: pair for a, pair in self._good.items() if a in held}
         for address, placed in held.items():
             function = self._by_address.get(address)
-            if function is None:
+            if function is None or self._is_known_good(placed):
                 continue
+            self._good.pop(address, None)
             difference = self._difference(placed, function)
             if difference:
                 remarks.append(_changed(placed, difference))
                 yield address, self._kept(placed)
             elif (device := self._still(function, remarks)) is not None:
                 yield address, device
+            else:
+                self._good[address] = placed, self._held_records[address]
+
+    def _is_known_good(self, placed: PlacedDevice) -> bool:
+        """Whether nothing was against it before, and neither side changed since."""
+        before, record = self._good.get(placed.address, (None, None))
+        return before is placed and record is self._admitted.get(placed.address)
 
     def _difference(self, placed: PlacedDevice, function: PciFunction) -> str:
         """What of a held device is not as its claim knows it, in words; empty when all is."""
@@ -414,7 +408,7 @@ def _changed(placed: PlacedDevice, difference: str) -> Remark:
     )
 
 
-def _retired(function: PciFunction, rule: Rule | None) -> Remark:
+def _retired(function: PciFunction, rule: DeviceRule | None) -> Remark:
     why = "no [[devices]] entry admits it any more" if rule is None else "it is a bridge now"
     message = f"device {function.address} is held, and {why}: it goes with its holder"
     return Remark("device_retired", function.address, message, observed=why)

@@ -15,7 +15,8 @@ import structlog
 from innkeeper.errors import InnkeeperError
 from innkeeper.objects.cordon import Cordon, CordonCause
 from innkeeper.objects.host import PciFunction
-from innkeeper.requests.offer import Remark, Rule
+from innkeeper.requests.device_specs import DeviceRule
+from innkeeper.requests.offer import Remark
 from innkeeper.tracker.command import Outcome, run_command
 from innkeeper.tracker.cordon_table import Key, key_of
 from innkeeper.tracker.cordons import Cordons
@@ -37,7 +38,7 @@ class _Job:
 
     cordon: Cordon
     function: PciFunction
-    rule: Rule
+    rule: DeviceRule
 
     def variables(self) -> dict[str, str]:
         """What the command is told."""

@@ -35,14 +35,16 @@ def fingerprint(spec: ClaimSpec) -> str:
     return hashlib.sha256(orjson.dumps(words, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def book(ledger: _core.Ledger, claim_id: UUID, request: Request) -> Placement:
-    """Hold what the request asks for, with answer and reasons as objects.
+def book(ledger: _core.Ledger, claim_id: UUID, words: Request, resolved: Request) -> Placement:
+    """Hold what a request asks for, with answer and reasons as objects.
+
+    What would fit is told in the caller's `words`; `resolved` has every alias looked up.
 
     Raises:
         NoFit, Undecided, ClaimConflict: nothing changed.
     """
-    with object_reasons(request):
-        return placement_object(ledger.book(str(claim_id), request))
+    with object_reasons(words):
+        return placement_object(ledger.book(str(claim_id), resolved))
 
 
 def count_or_none(ledger: _core.Ledger, request: Request, limit: int = 10_000) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from innkeeper.objects import Claim, PlacedDevice
 from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
-from innkeeper.requests.offer import Rule
+from innkeeper.requests.device_specs import DeviceRule
 from innkeeper.tracker.parts import Parts
 
 
@@ -25,7 +25,7 @@ def dirt_of(parts: Parts, claims: Iterable[Claim]) -> tuple[Cordon, ...]:
     )
 
 
-def _marks(parts: Parts, claim: Claim, device: PlacedDevice, rule: Rule) -> Iterator[Cordon]:
+def _marks(parts: Parts, claim: Claim, device: PlacedDevice, rule: DeviceRule) -> Iterator[Cordon]:
     mark = Cordon(
         kind=CordonKind.DEVICE,
         subject=device.address,

@@ -12,7 +12,9 @@ from innkeeper.clock import Clock
 from innkeeper.config import Config
 from innkeeper.drivers.base import Driver
 from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
-from innkeeper.requests.inventory import rules_of, take_inventory
+from innkeeper.requests.aliases import Aliases
+from innkeeper.requests.device_specs import DeviceRules
+from innkeeper.requests.inventory import take_inventory
 from innkeeper.requests.offer import Offer
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.alarms import Alarms
@@ -43,10 +45,10 @@ async def open_parts(
     """Observe, open, restore, and say so in the history.
 
     Raises:
-        HostUnreadable, StoreError
+        HostUnreadable, BadConfig, StoreError
     """
     host = await anyio.to_thread.run_sync(driver.observe)
-    rules = rules_of(config)
+    rules = DeviceRules.of(config)
     inventory = take_inventory(host, config, rules=rules)
     opened = await store.open(boot_id=host.boot_id)
     ledger, register, alarms = _core.Ledger(inventory), Register(), Alarms(clock)
@@ -73,6 +75,7 @@ async def open_parts(
         inventory=inventory,
         config=config,
         rules=rules,
+        aliases=Aliases.of(config),
     )
     await _restore(parts)
     refresh(parts)
@@ -81,6 +84,7 @@ async def open_parts(
 
 
 async def _restore(parts: Parts) -> None:
+    parts.cordons.keep(await parts.store.list_cordons())
     marker = None
     while page := await parts.store.list_claims(states=LIVE, limit=PAGE, marker=marker):
         parts.ledger.restore([_booking(claim) for claim in page])

@@ -10,7 +10,9 @@ from innkeeper.clock import Clock
 from innkeeper.config import Config
 from innkeeper.objects import Claim, Host, Inventory
 from innkeeper.objects.cordon import Cordon
-from innkeeper.requests.offer import Offer, Rules
+from innkeeper.requests.aliases import Aliases
+from innkeeper.requests.device_specs import DeviceRules
+from innkeeper.requests.offer import Offer
 from innkeeper.store.base import Store
 from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.bell import Bell
@@ -46,7 +48,8 @@ class Parts:
     host: Host
     inventory: Inventory
     config: Config
-    rules: Rules
+    rules: DeviceRules
+    aliases: Aliases
     draining: bool = False
     leaving: dict[UUID, Claim] = field(default_factory=dict)
     """Claims whose end is being written: the ledger still holds what they held."""

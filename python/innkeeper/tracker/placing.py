@@ -55,6 +55,7 @@ class Placing:
         A claim that is tied to a process is confirmed at once; its pidfd is taken over.
 
         Raises:
+            BadRequest: an alias that the host does not have, or a device request that makes no sense.
             NoFit, Undecided, ClaimConflict, InstanceClaimed, AlreadyReleased, TooManyWaiting,
             Draining, OutcomeUnknown, StoreError
         """
@@ -133,10 +134,13 @@ class Placing:
                 f"asked to wait {wait_seconds:g} s; a wait is above 0 and at most "
                 f"{self._parts.config.claims.max_wait:g} s (`claims.max_wait`)"
             )
-        return await self._parts.line.book(ask.id, ask.spec.request, wait_seconds=wait_seconds)
+        words = ask.spec.request
+        resolved = self._parts.aliases.resolve(words)
+        return await self._parts.line.book(ask.id, words, resolved, wait_seconds=wait_seconds)
 
     def _book_now(self, ask: _Ask) -> Placement:
-        return book(self._parts.ledger, ask.id, ask.spec.request)
+        words = ask.spec.request
+        return book(self._parts.ledger, ask.id, words, self._parts.aliases.resolve(words))
 
     def _book_all(self, asks: Sequence[_Ask], standing: Sequence[Claim | None]) -> dict[int, Claim]:
         booked: dict[int, Claim] = {}

@@ -37,7 +37,8 @@ from innkeeper.objects import (
     Usage,
 )
 from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
-from innkeeper.requests.inventory import rules_of
+from innkeeper.requests.aliases import Aliases
+from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.offer import Remark
 from innkeeper.store.base import Opened, Store, StoreStatistics
 from innkeeper.tracker.audits import LIVE, Audits
@@ -117,7 +118,7 @@ class Tracker:
         """Observe the host, open the store, rebuild the ledger; claims may be asked for after.
 
         Raises:
-            HostUnreadable, StoreError
+            HostUnreadable, BadConfig, StoreError
         """
         self.started_at: datetime = self._clock.now()
         opening = await open_parts(
@@ -187,8 +188,9 @@ class Tracker:
             BadConfig: nothing was applied.
             StoreError: all is applied; the device table is written at the next audit.
         """
-        self._parts.rules = rules_of(config)
-        self._parts.config = config
+        rules, aliases = DeviceRules.of(config), Aliases.of(config)
+        self._parts.config, self._parts.rules, self._parts.aliases = config, rules, aliases
+        self._parts.line.reword(aliases)
         await self._audits.adopt(self._parts.host)
         warn_of_retired(self._parts.offer.remarks)
 
@@ -234,18 +236,22 @@ class Tracker:
         """Where it would be placed now; nothing changes.
 
         Raises:
+            BadRequest: an alias that the host does not have.
             NoFit: every reason, and the nearest request that fits.
             Undecided: the search bound was reached.
         """
         with object_reasons(request):
-            return placement_object(self._parts.ledger.fit(request))
+            return placement_object(self._parts.ledger.fit(self._parts.aliases.resolve(request)))
 
     def count(self, request: Request, limit: int = 10_000) -> int | None:
         """How many such requests would fit one after another, at most `limit`.
 
         Null when the search bound was reached before it was known.
+
+        Raises:
+            BadRequest: an alias that the host does not have.
         """
-        return count_or_none(self._parts.ledger, request, limit)
+        return count_or_none(self._parts.ledger, self._parts.aliases.resolve(request), limit)
 
     def statistics(self) -> TrackerStatistics:
         """Counts for metrics and tests."""

@@ -13,8 +13,9 @@ from uuid import UUID
 import anyio
 
 from innkeeper import _core
-from innkeeper.errors import Draining, InnkeeperError, NoFit, TooManyWaiting, Undecided
+from innkeeper.errors import BadRequest, Draining, InnkeeperError, NoFit, TooManyWaiting, Undecided
 from innkeeper.objects import Placement, Request
+from innkeeper.requests.aliases import Aliases
 from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.convert import book
 
@@ -22,7 +23,10 @@ from innkeeper.tracker.convert import book
 @dataclass(slots=True, eq=False)
 class _Waiter:
     claim_id: UUID
+    words: Request
+    """The caller's own."""
     request: Request
+    """The same with every alias looked up."""
     done: anyio.Event = field(default_factory=anyio.Event)
     placement: Placement | None = None
     error: InnkeeperError | None = None
@@ -40,21 +44,25 @@ class WaitingLine:
     def __len__(self) -> int:
         return len(self._line)
 
-    async def book(self, claim_id: UUID, request: Request, *, wait_seconds: float) -> Placement:
+    async def book(
+        self, claim_id: UUID, words: Request, resolved: Request, *, wait_seconds: float
+    ) -> Placement:
         """Book when it is this request's turn and it fits.
+
+        `words` are the caller's, `resolved` the same with every alias looked up.
 
         Raises:
             NoFit: at once when it would not fit an empty host, else at the deadline.
             TooManyWaiting: the line is full.
             Draining: the tracker is stopping.
         """
-        if not self._line or self._never_fits(request):
+        if not self._line or self._never_fits(resolved):
             try:
-                return book(self._ledger, claim_id, request)
+                return book(self._ledger, claim_id, words, resolved)
             except NoFit:
-                if self._never_fits(request):
+                if self._never_fits(resolved):
                     raise
-        return await self._wait(_Waiter(claim_id, request), wait_seconds)
+        return await self._wait(_Waiter(claim_id, words, resolved), wait_seconds)
 
     async def _wait(self, waiter: _Waiter, wait_seconds: float) -> Placement:
         self._join(waiter)
@@ -81,7 +89,7 @@ class WaitingLine:
         if waiter.error is not None:
             raise waiter.error
         if waiter.placement is None:
-            return book(self._ledger, waiter.claim_id, waiter.request)
+            return book(self._ledger, waiter.claim_id, waiter.words, waiter.request)
         return waiter.placement
 
     def _give_up(self, waiter: _Waiter) -> None:
@@ -106,7 +114,7 @@ class WaitingLine:
 
     def _serve_head(self, waiter: _Waiter) -> bool:
         try:
-            waiter.placement = book(self._ledger, waiter.claim_id, waiter.request)
+            waiter.placement = book(self._ledger, waiter.claim_id, waiter.words, waiter.request)
         except (NoFit, Undecided) as error:
             if not self._never_fits(waiter.request):
                 return False
@@ -122,6 +130,16 @@ class WaitingLine:
             return not self._ledger.could_fit(request)
         except Undecided:
             return False
+
+    def reword(self, aliases: Aliases) -> None:
+        """The operator's names changed: who waits for one that is gone is sent away."""
+        for waiter in tuple(self._line):
+            try:
+                waiter.request = aliases.resolve(waiter.words)
+            except BadRequest as error:
+                waiter.error = error
+                self._line.remove(waiter)
+                waiter.done.set()
 
     def refuse_all(self) -> None:
         """Send everybody away: the tracker is stopping."""

@@ -19,7 +19,9 @@ from innkeeper.drivers.simulated import SimulatedDriver, parse_spec, simulated
 from innkeeper.drivers.simulated.driver import POLL_SECONDS
 from innkeeper.errors import BadConfig, BadRequest, HostUnreadable
 from innkeeper.objects import Cpu, Host, PciFunction, PciKind
-from innkeeper.requests.inventory import take_inventory, why_not_claimable
+from innkeeper.requests.device_specs import DeviceRule
+from innkeeper.requests.inventory import take_inventory
+from innkeeper.requests.offer import why_not_offered
 
 LARGE = "cpus=1024,cells=32,pfs=64,vfs=64"
 GIB_IN_KIB = 1024 * 1024
@@ -175,7 +177,8 @@ def test_the_host_needs_its_disk_and_its_network_card(large: Host) -> None:
         "mounted at / (nvme0n1)",
         "default route via enp2s0f0",
     ]
-    assert all("in use by host" in str(why_not_claimable(one, everything)) for one in used)
+    rule = DeviceRule(position=0, tags={})
+    assert all("in use by host" in str(why_not_offered(one, rule)) for one in used)
     assert len(take_inventory(large, everything).devices) == 64 + 4096
 
 

@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 
 from innkeeper.config import Config, Counter, DeviceSpec, Ratios, Reserved
 from innkeeper.objects import Cpu, Disk, Host, Pages, PciFunction, PciKind
+from innkeeper.requests.device_specs import DeviceRule
 from innkeeper.requests.inventory import (
-    find_spec,
     format_cpus,
     inventory_warnings,
     take_inventory,
-    why_not_claimable,
 )
+from innkeeper.requests.offer import why_not_offered
 
 GIB = 1024 * 1024
 EVERYTHING = Config(devices=(DeviceSpec(),))
+ADMITTED = DeviceRule(position=0, tags={})
 
 
 def function(address: str = "0000:41:00.0", **changes: object) -> PciFunction:
@@ -97,7 +98,7 @@ def test_a_reservation_above_its_total_counts_as_the_total_and_is_warned_of() ->
 def test_without_an_entry_no_device_is_handed_out() -> None:
     host = Host(hostname="h", functions=(function(),))
     assert take_inventory(host).devices == ()
-    assert why_not_claimable(function(), Config()) == "no [[devices]] entry admits it"
+    assert why_not_offered(function(), None) == "no [[devices]] entry admits it"
 
 
 def test_an_entry_admits_what_matches_every_key_that_it_gives() -> None:
@@ -115,24 +116,29 @@ def test_an_entry_admits_what_matches_every_key_that_it_gives() -> None:
     assert device.kind is PciKind.VF
 
 
-def test_the_first_entry_that_matches_counts() -> None:
-    narrow, wide = DeviceSpec(address="0000:41:00.0"), DeviceSpec(vendor_id="8086")
-    config = Config(devices=(narrow, wide))
-    assert find_spec(function(), config) is narrow
-    assert find_spec(function("0000:41:00.1"), config) is wide
-    assert find_spec(function(), Config(devices=(wide, narrow))) is wide
+def test_a_device_has_the_tags_of_the_first_entry_that_admits_it() -> None:
+    narrow = DeviceSpec(address="0000:41:00.0", physical_network="fast", trusted=True)
+    wide = DeviceSpec(vendor_id="8086", tags={"tier": "b"}, resource_class="CUSTOM_X")
+    host = Host(hostname="h", functions=(function(), function("0000:41:00.1")))
+
+    def tags(*entries: DeviceSpec) -> list[dict[str, str | None]]:
+        return [one.tags for one in take_inventory(host, Config(devices=entries)).devices]
+
+    both = {"physical_network": "fast", "trusted": "true"}
+    assert tags(narrow, wide) == [both, {"tier": "b"}]
+    assert tags(wide, narrow) == [{"tier": "b"}, {"tier": "b"}]
 
 
 def test_what_the_host_uses_is_never_handed_out() -> None:
     used = function(used_by_host="default route via eth0")
-    assert why_not_claimable(used, EVERYTHING) == "in use by host: default route via eth0"
+    assert why_not_offered(used, ADMITTED) == "in use by host: default route via eth0"
     assert take_inventory(Host(hostname="h", functions=(used,)), EVERYTHING).devices == ()
 
 
 def test_bridges_are_never_handed_out() -> None:
     for class_id in ("060000", "060400", "068000"):
-        assert why_not_claimable(function(class_id=class_id), EVERYTHING) == "a bridge"
-    assert why_not_claimable(function(class_id="070600"), EVERYTHING) is None
+        assert why_not_offered(function(class_id=class_id), ADMITTED) == "a bridge"
+    assert why_not_offered(function(class_id="070600"), ADMITTED) is None
 
 
 @given(cpus=st.sets(st.integers(0, 70)))
