@@ -40,7 +40,9 @@ pub(super) fn choose(
         settle_level(&mut plan, want, trial, steps)?;
         Taking { plan: &mut plan, want, trial, steps, chosen: &mut chosen }.all()?;
     }
-    Ok(Some(chosen))
+    let served = plan.wants.iter().all(|want| !want.is_open());
+    debug_assert!(served, "a solution that was there is gone");
+    if served { Ok(Some(chosen)) } else { Err(steps.give_up()) }
 }
 
 /// Whether so many devices can be had together.

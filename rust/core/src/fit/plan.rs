@@ -8,7 +8,7 @@ use crate::fit::near::{Cells, Level, Nearness, levels};
 use crate::fit::supply::{Supply, Tree};
 use crate::fit::trial::Trial;
 use crate::inventory::Inventory;
-use crate::pci::{Admits, Catalogue, Filter, Kind, PoolEntry, PoolNumber, Slot};
+use crate::pci::{Admits, Catalogue, Filter, PoolEntry, PoolNumber, Slot};
 use crate::request::{DeviceRequest, Request};
 
 /// So many devices for one part of a request, of one provider if it names providers.
@@ -40,7 +40,7 @@ pub(super) struct Plan<'a> {
     pub(super) wants: Vec<Want>,
     /// By pool, in the order in which pools are given out.
     pub(super) parts: Vec<Part>,
-    /// Some want can be served by VFs, and some by PFs: they may bar each other.
+    /// Some want can be served by VFs, and some by their parents: they may bar each other.
     has_trees: bool,
 }
 
@@ -132,47 +132,29 @@ impl<'a> Plan<'a> {
         supply
     }
 
-    /// Take PFs and VFs that bar each other out of the singles.
+    /// Take devices that bar each other out of the singles. What makes a tree is that some name it as
+    /// their parent, whatever the host calls it.
     fn plant_trees(&self, trial: &Trial<'_>, supply: &mut Supply) {
-        for part in self.parts.iter().filter(|part| self.is_of_pfs(part)) {
-            let pf = self.mask(part);
-            if pf == 0 {
-                continue;
+        let mut trees: BTreeMap<Slot, Tree> = BTreeMap::new();
+        for part in &self.parts {
+            let (mask, count) = (self.mask(part), part.free_count(trial));
+            let Some(pf) = self.parent_of(part).filter(|pf| trial.is_free(*pf)) else { continue };
+            let wanted_whole = self.mask_of(pf);
+            if mask != 0 && count > 0 && wanted_whole != 0 {
+                subtract(&mut supply.singles, mask, count);
+                let tree = trees.entry(pf).or_insert_with(|| Tree::of(wanted_whole));
+                tree.add_vfs(mask, count);
             }
-            for slot in part.free(trial) {
-                let vfs = self.wanted_vfs(slot, trial);
-                if !vfs.is_empty() {
-                    subtract(&mut supply.singles, pf, 1);
-                    for (mask, count) in &vfs {
-                        subtract(&mut supply.singles, *mask, *count);
-                    }
-                    supply.trees.push(Tree { pf, vfs });
-                }
-            }
+        }
+        for tree in trees.into_values() {
+            subtract(&mut supply.singles, tree.pf, 1);
+            supply.trees.push(tree);
         }
     }
 
-    fn wanted_vfs(&self, pf: Slot, trial: &Trial<'_>) -> BTreeMap<Mask, u64> {
-        let mut vfs = BTreeMap::new();
-        let device = self.catalogue.device(pf);
-        let Some(family) = device.and_then(|it| self.catalogue.family(it.address)) else {
-            return vfs;
-        };
-        for pool in &family.pools {
-            let from = self.parts.partition_point(|part| part.pool < *pool);
-            for part in self.parts.iter().skip(from).take_while(|part| part.pool == *pool) {
-                let (mask, count) = (self.mask(part), part.free_count(trial));
-                if mask != 0 && count > 0 {
-                    let sum: &mut u64 = vfs.entry(mask).or_default();
-                    *sum = sum.saturating_add(count);
-                }
-            }
-        }
-        vfs
-    }
-
-    fn is_of_pfs(&self, part: &Part) -> bool {
-        self.catalogue.pool(part.pool).is_some_and(|pool| pool.key.kind == Kind::Pf)
+    fn parent_of(&self, part: &Part) -> Option<Slot> {
+        let parent = self.catalogue.pool(part.pool)?.key.parent?;
+        self.catalogue.find(parent)
     }
 }
 
@@ -223,10 +205,12 @@ fn shares(devices: &DeviceRequest, count: u64) -> Vec<(Option<&Arc<str>>, u64)> 
     devices.providers.iter().filter(|_| named).map(|(name, share)| (Some(name), *share)).collect()
 }
 
+/// Whether some part is of devices whose parent is in another part.
 fn has_trees(catalogue: &Catalogue, parts: &[Part]) -> bool {
-    let kinds = |part: &Part| catalogue.pool(part.pool).map(|pool| pool.key.kind);
-    let has = |wanted: fn(&Kind) -> bool| parts.iter().filter_map(kinds).any(|it| wanted(&it));
-    has(|kind| *kind == Kind::Pf) && has(|kind| matches!(kind, Kind::Vf | Kind::Vdpa))
+    let has_pool = |pool: PoolNumber| parts.binary_search_by_key(&pool, |part| part.pool).is_ok();
+    let parents = parts.iter().filter_map(|part| catalogue.pool(part.pool)?.key.parent);
+    let roots = parents.filter_map(|parent| catalogue.entry(catalogue.find(parent)?));
+    roots.map(|root| root.pool).any(has_pool)
 }
 
 fn subtract(counts: &mut BTreeMap<Mask, u64>, mask: Mask, count: u64) {

@@ -39,9 +39,13 @@ impl Steps {
         self.looked = self.looked.saturating_add(1);
     }
 
+    pub(crate) fn give_up(&self) -> Undecided {
+        Undecided { steps: self.taken(), limit: self.limit }
+    }
+
     pub(crate) fn search(&mut self) -> Result<(), Undecided> {
         if self.searched >= self.limit {
-            return Err(Undecided { steps: self.taken(), limit: self.limit });
+            return Err(self.give_up());
         }
         self.searched = self.searched.saturating_add(1);
         Ok(())

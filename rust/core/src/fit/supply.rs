@@ -21,6 +21,17 @@ pub(super) struct Tree {
     pub(super) vfs: BTreeMap<Mask, u64>,
 }
 
+impl Tree {
+    pub(super) fn of(pf: Mask) -> Self {
+        Self { pf, vfs: BTreeMap::new() }
+    }
+
+    pub(super) fn add_vfs(&mut self, mask: Mask, count: u64) {
+        let sum = self.vfs.entry(mask).or_default();
+        *sum = sum.saturating_add(count);
+    }
+}
+
 impl Supply {
     /// Exact, or undecided at the bound of `steps`.
     ///

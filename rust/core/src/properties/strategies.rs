@@ -95,12 +95,13 @@ fn any_card() -> impl Strategy<Value = Device> {
 
 /// Up to ten functions; the PF of some VFs is not among them.
 fn any_devices() -> impl Strategy<Value = Vec<Device>> {
-    let family = (any_card(), vec(any_product(), 0..5), any::<bool>());
+    let family = (any_card(), vec(any_product(), 0..5), any::<bool>(), any::<bool>());
     vec(family, 0..4).prop_map(|families| {
         let mut devices = Vec::new();
-        for (number, (card, vfs, with_pf)) in families.into_iter().enumerate() {
+        for (number, (card, vfs, with_pf, told)) in families.into_iter().enumerate() {
             let root = at(&format!("0000:{number:02x}:00.0"));
-            let kind = if vfs.is_empty() { Kind::Pci } else { Kind::Pf };
+            // A function may have VFs although the host does not call it a PF.
+            let kind = if vfs.is_empty() || !told { Kind::Pci } else { Kind::Pf };
             if with_pf {
                 devices.push(Device { address: root, kind, ..card.clone() });
             }
