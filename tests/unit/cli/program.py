@@ -138,10 +138,12 @@ HOST = "cpus=32,cells=2,memory=64GiB,pfs=2,vfs=8,pages_2m=1024,disk=1TiB,name=si
 
 
 @contextmanager
-def serve(directory: Path, host: str = HOST, root: Path | None = None) -> Iterator[Serving]:
+def serve(
+    directory: Path, host: str = HOST, root: Path | None = None, config: str = CONFIG
+) -> Iterator[Serving]:
     """`innkeeper serve` with a simulated host, or one under a root, ready; told to stop in the end."""
     file = directory / "innkeeper.toml"
-    file.write_text(CONFIG)
+    file.write_text(config)
     socket = directory / "api.sock"
     words = ("serve", "--config", str(file), "--state-dir", str(directory / "state"))
     where = ("--simulate", host) if root is None else ("--root", str(root))
