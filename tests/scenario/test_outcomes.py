@@ -20,7 +20,7 @@ SPEC = ClaimSpec(claim_id=UUID("11111111-1111-4111-8111-111111111111"), request=
 
 
 class FaultyStore:
-    """A real store whose next write of claims has the fault that a test armed."""
+    """A real store whose next write of claims or cordons has the fault that a test armed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,7 +31,8 @@ class FaultyStore:
         return getattr(self._store, name)
 
     async def apply(self, change_set: ChangeSet) -> Commit:
-        fault, self.fault = (self.fault, "") if change_set.claims else ("", self.fault)
+        armed = change_set.claims or change_set.cordons
+        fault, self.fault = (self.fault, "") if armed else ("", self.fault)
         if fault == "full":
             raise StoreFull("the disk is full")
         if fault == "lost":
@@ -76,9 +77,11 @@ async def test_a_claim_that_could_not_be_written_holds_nothing(
         assert tracker.usage().claims == 0
         assert (await tracker.place(SPEC)).replayed is False
 
-    async def test_a_release_that_could_not_be_written_frees_nothing(
-        faulty: tuple[Tracker, FaultyStore],
-    ) -> None:
+
+async def test_a_release_that_could_not_be_written_frees_nothing(
+    make_tracker: MakeTracker,
+) -> None:
+    async with faulty(make_tracker) as (tracker, store):
         claim = (await tracker.place(SPEC)).claim
         store.fault = "full"
         with pytest.raises(StoreFull):
@@ -86,10 +89,12 @@ async def test_a_claim_that_could_not_be_written_holds_nothing(
         assert tracker.usage().claims == 1
         assert (await tracker.find(claim.id)).state is ClaimState.PENDING
 
-    @pytest.mark.parametrize(("fault", "claims"), [("landed", 1), ("lost", 0)])
-    async def test_a_claim_in_doubt_is_held_until_the_store_can_tell(
-        faulty: tuple[Tracker, FaultyStore], clock: VirtualClock, fault: str, claims: int
-    ) -> None:
+
+@pytest.mark.parametrize(("fault", "claims"), [("landed", 1), ("lost", 0)])
+async def test_a_claim_in_doubt_is_held_until_the_store_can_tell(
+    make_tracker: MakeTracker, clock: VirtualClock, fault: str, claims: int
+) -> None:
+    async with faulty(make_tracker) as (tracker, store):
         store.fault, store.known = fault, False
         with pytest.raises(OutcomeUnknown) as unknown:
             await tracker.place(SPEC)
@@ -104,10 +109,12 @@ async def test_a_claim_that_could_not_be_written_holds_nothing(
         assert len(await tracker.list_claims()) == claims
         assert (await tracker.place(SPEC)).replayed is bool(claims)
 
-    @pytest.mark.parametrize(("fault", "claims"), [("landed", 0), ("lost", 1)])
-    async def test_a_release_in_doubt_frees_nothing_until_the_store_can_tell(
-        faulty: tuple[Tracker, FaultyStore], clock: VirtualClock, fault: str, claims: int
-    ) -> None:
+
+@pytest.mark.parametrize(("fault", "claims"), [("landed", 0), ("lost", 1)])
+async def test_a_release_in_doubt_frees_nothing_until_the_store_can_tell(
+    make_tracker: MakeTracker, clock: VirtualClock, fault: str, claims: int
+) -> None:
+    async with faulty(make_tracker) as (tracker, store):
         claim = (await tracker.place(SPEC)).claim
         store.fault, store.known = fault, False
         with pytest.raises(OutcomeUnknown):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import anyio
 import structlog
 
@@ -30,10 +32,14 @@ class Watching:
             group.start_soon(self._answer)
 
     async def _listen(self) -> None:
-        """The driver gathers what belongs together by itself."""
-        async for change in self._driver.changes(self._parts.clock):
-            log.info("host changed", reason=change.reason)
-            await self._look()
+        """The driver gathers what belongs together by itself; without it, audits remain."""
+        try:
+            async with aclosing(self._driver.changes(self._parts.clock)) as changes:
+                async for change in changes:
+                    log.info("host changed", reason=change.reason)
+                    await self._look()
+        except Exception:
+            log.exception("host no longer watched")
 
     async def _answer(self) -> None:
         while True:
