@@ -27,7 +27,8 @@ test-rust:
 test-python: $(STAMPS)/debug
 	$(BIN)/pytest -q
 
-test-deep: $(STAMPS)/debug ## long runs: every kill point, power loss, many random histories
+test-deep: $(STAMPS)/debug ## long runs: every kill point, power loss, many random histories, a minute of odd words
+	PROPTEST_CASES=80000 cargo test -p innkeeper-core --locked --quiet pci::spec
 	TEST_INNKEEPER_DEEP=1 $(BIN)/pytest -q --timeout=3600 tests/crash tests/properties
 
 interop: $(STAMPS)/debug $(STAMPS)/interop ## Nova's own classes read what innkeeper writes, and the other way round
