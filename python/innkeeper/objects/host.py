@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from innkeeper.objects.base import Amount, PciAddress, PciId, VersionedObject
 from innkeeper.objects.history import Added, NewValues
+from innkeeper.objects.marks import checked
 
 
 class Cpu(VersionedObject):
@@ -192,6 +194,15 @@ class Device(VersionedObject):
     """The resource provider in Placement that counts it."""
     withheld: Withheld | None = None
     """Why it is not handed out for now. Like a booking this bars its PF and VFs too."""
+
+
+_DEVICE_FIELDS = set(Device.model_fields)
+
+
+def device_of_checked(values: dict[str, Any]) -> Device:
+    """A device of values that were checked already, every field among them."""
+    device: Device = checked(Device, values, _DEVICE_FIELDS)
+    return device
 
 
 class InventoryCell(VersionedObject):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from innkeeper.objects import Device, PciFunction, PciKind, PlacedDevice
 from innkeeper.objects.cordon import Cordon
-from innkeeper.objects.host import Withheld
+from innkeeper.objects.host import Withheld, device_of_checked
 from innkeeper.requests.cordoned import Cordoned, mark_of, present_address
 from innkeeper.requests.device_specs import DeviceRule, DeviceRules
 from innkeeper.requests.identity import identity_of, serial_identities
@@ -147,18 +147,23 @@ class Offer:
 
     def _record(self, function: PciFunction, rule: DeviceRule | None) -> Device:
         parent = self._by_address.get(function.parent or "")
-        return Device(
-            address=function.address,
-            vendor_id=function.vendor_id,
-            product_id=function.product_id,
-            kind=function.kind,
-            parent=function.parent,
-            cell=function.cell,
-            tags=dict(rule.tags) if rule else {},
-            parent_netdev=parent.netdevs[0] if parent and parent.netdevs else None,
-            iommu_group=function.iommu_group,
-            switch=function.switch,
-            identity=identity_of(function, self._serials),
+        # Thousands at once, of values that the observation has checked: not checked again.
+        return device_of_checked(
+            {
+                "address": function.address,
+                "vendor_id": function.vendor_id,
+                "product_id": function.product_id,
+                "kind": function.kind,
+                "parent": function.parent,
+                "cell": function.cell,
+                "tags": rule.tags if rule else {},
+                "parent_netdev": parent.netdevs[0] if parent and parent.netdevs else None,
+                "iommu_group": function.iommu_group,
+                "switch": function.switch,
+                "identity": identity_of(function, self._serials),
+                "provider": None,
+                "withheld": None,
+            }
         )
 
     # -- what is known of an address ---------------------------------------------------------

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from innkeeper.errors import BadVersion, NoBackport, ReadOnlyField, UnknownObject, UnsetField
 from innkeeper.objects import (
     ComputeNode,
+    Device,
     Flavor,
     HVSpec,
     Instance,
@@ -25,6 +26,7 @@ from innkeeper.objects import (
     Service,
 )
 from innkeeper.objects.history import Added, History
+from innkeeper.objects.host import device_of_checked
 from innkeeper.objects.registry import class_of
 from innkeeper.objects.releases import pin
 from innkeeper.objects.wire import UNSET
@@ -298,3 +300,13 @@ def test_big_integers_inside_are_written_in_every_way() -> None:
     pools = PciDevicePoolList(objects=(PciDevicePool(count=2**70), PciDevicePool(count=1)))
     for _ in range(4):
         assert PciDevicePoolList.from_json(pools.to_json()) == pools
+
+
+def test_a_device_of_checked_values_is_as_one_that_was_checked() -> None:
+    device = Device(address="0000:41:00.0", vendor_id="8086", product_id="1592", tags={"a": None})
+    made = device_of_checked(dict(device.__dict__))
+    assert made == device
+    assert made.to_primitive() == device.to_primitive()
+    assert made.model_dump_json() == device.model_dump_json()
+    assert made.model_copy(update={"cell": 1}).cell == 1
+    assert pickle.loads(pickle.dumps(made)) == copy.deepcopy(made) == device
