@@ -365,6 +365,76 @@ def functions(run: CommandLine, kind: str) -> list[dict[str, Any]]:
     return [one for one in listed if one["function"]["kind"] == kind]
 
 
+# -- units and dirt ------------------------------------------------------------------------------
+
+CARDS = """
+[[devices]]
+vendor_id = "10de"
+clean = ["/bin/sh", "-c", "exit 3"]
+
+[[aliases]]
+name = "gpu"
+unit = "slot"
+[[aliases.members]]
+vendor_id = "10de"
+product_id = "24b0"
+[[aliases.members]]
+vendor_id = "10de"
+product_id = "228b"
+
+[[aliases]]
+name = "pair"
+unit = "switch"
+[[aliases.members]]
+vendor_id = "10de"
+product_id = "24b0"
+count = 2
+"""
+
+
+@pytest.fixture
+def cards(short_dir: Path) -> Iterator[CommandLine]:
+    with serve(short_dir, "cpus=8,cells=2,gpus=4,switch=2", config=CARDS) as ready:
+        yield ready.command_line
+
+
+def test_units_are_taken_and_given_back_as_one(cards: CommandLine) -> None:
+    fit = {one["name"]: one["fit"] for one in cards("aliases", "-o", "json").expect(0).json}
+    assert fit == {"gpu": 4, "pair": 2}
+    listed = cards("aliases").expect(0).out
+    assert "a unit by slot: 1 x 10de:24b0 + 1 x 10de:228b" in listed
+    card = addresses(claim(cards, "--device", "gpu=1"))
+    assert len({address.rpartition(".")[0] for address in card}) == 1
+    pair = claim(cards, "--device", "pair=1")
+    switches = {
+        one["function"]["switch"]
+        for one in functions(cards, "pci")
+        if one["function"]["address"] in addresses(pair)
+    }
+    assert len(switches) == 1
+    refused = cards("fit", "--device", "pair=1").expect(3)
+    assert "asked for 1 unit pair; 0 are free" in refused.err
+    cards("fit", "--device", "gpu=1").expect(0)
+
+
+def test_a_device_that_is_not_clean_is_not_given_out_again(cards: CommandLine) -> None:
+    made = claim(cards, "--device", "gpu=4")
+    held = addresses(made)
+    cards("release", made["id"]).expect(0)
+    assert {states(cards)[address] for address in held} == {"withheld"}
+    until(lambda: "exit status 3" in cards("audit", "run").out)
+    dirty = cards("cordons", "-o", "json").expect(0).json
+    assert {one["subject"] for one in dirty} == set(held)
+    assert {(one["cause"], one["claim_id"]) for one in dirty} == {("dirty", made["id"])}
+    refused = cards("fit", "--device", "gpu=1").expect(3)
+    assert "dirty 2" in refused.err
+    picture = cards("show").expect(0).out
+    assert "~ not clean yet" in picture
+    for address in sorted(held)[:2]:
+        cards("devices", "uncordon", address, "--dirty").expect(0)
+    assert addresses(claim(cards, "--device", "gpu=1")) == sorted(held)[:2]
+
+
 # -- captured hosts ------------------------------------------------------------------------------
 
 CAPTURED = """

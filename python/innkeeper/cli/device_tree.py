@@ -69,20 +69,19 @@ def _state(view: DeviceView) -> str:
     return "free" if view.state is DeviceState.FREE else claimable_words(view)
 
 
-def _below_switches(tops: Iterable[DeviceView], twigs: Iterable[_Twig]) -> Iterator[_Twig]:
-    """Cards in the order of their addresses, a switch where its first card is."""
-    switches: dict[str, _Twig] = {}
-    roots: list[_Twig] = []
+def _below_switches(tops: Sequence[DeviceView], twigs: Sequence[_Twig]) -> Iterator[_Twig]:
+    """Cards in the order of their addresses, those behind a switch below its upstream port."""
+    places = {view.function.address: twig for view, twig in zip(tops, twigs, strict=True)}
     for view, twig in zip(tops, twigs, strict=True):
         switch = view.function.switch
-        if switch is None:
-            roots.append(twig)
-        elif switch in switches:
-            switches[switch].twigs.append(twig)
-        else:
-            switches[switch] = _Twig(f"switch {switch}", [twig])
-            roots.append(switches[switch])
-    yield from roots
+        if switch is None or switch == view.function.address:
+            yield twig
+            continue
+        if switch not in places:
+            # It was left out by a filter: it stands where its first card does.
+            places[switch] = _Twig(f"switch {switch}  not in this list")
+            yield places[switch]
+        places[switch].twigs.append(twig)
 
 
 # -- runs of alike VFs ---------------------------------------------------------------------------

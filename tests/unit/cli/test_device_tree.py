@@ -68,19 +68,23 @@ def test_vfs_without_their_pf_still_say_where_they_belong() -> None:
 
 
 def test_cards_hang_below_their_switch() -> None:
-    host = simulated("cpus=8,cells=1,pfs=2,vfs=2")
-    pfs = [one.address for one in host.functions if one.kind == "pf"]
-    functions = tuple(
-        one.model_copy(update={"switch": "0000:02:00.0" if one.address in pfs else None})
-        for one in host.functions
-    )
-    tree = devices_tree(views(host.model_copy(update={"functions": functions}))).splitlines()
-    start = tree.index("switch 0000:02:00.0")
-    below = tree[start + 1 : start + 5]
-    assert [line[:4] for line in below] == ["|-- ", "|   ", "`-- ", "    "]
-    assert below[1].startswith("|   `-- 0000:")
-    assert below[0][4:].startswith(pfs[0])
-    assert below[2][4:].startswith(pfs[1])
+    host = simulated("cpus=8,cells=1,gpus=2,switch=2,pfs=1,vfs=2")
+    found = views(host)
+    gpus = [one.address for one in host.functions if one.product_id == "24b0"]
+    tree = devices_tree(found).splitlines()
+    for gpu in gpus:
+        (line,) = (line for line in tree if gpu in line)
+        assert line.startswith(("|-- ", "`-- "))
+    for port in {one.switch for one in host.functions if one.switch}:
+        (line,) = (line for line in tree if line.startswith(port))
+        below = tree[tree.index(line) + 1 :]
+        own = [one.address for one in host.functions if one.switch == port and not one.parent]
+        assert below[0][4:].startswith(own[0])
+    free = devices_tree(chosen(found, free=True, holder=None)).splitlines()
+    assert free[0].startswith("switch 0000:")
+    assert free[0].endswith("not in this list")
+    shown = [line for line in tree if "free" in line]
+    assert [line for line in free if "not in this list" not in line] == shown
 
 
 def test_nothing_is_an_empty_tree() -> None:
