@@ -69,14 +69,12 @@ class Aliases:
         return request.model_copy(update={"devices": devices})
 
     def _problems(self, devices: DeviceRequest) -> Iterator[tuple[str, str]]:
-        ways = _ways(devices)
-        if len(ways) != 1:
-            yield "alias", _wrong_ways(ways)
+        wrong = _wrong_kind(devices)
+        if wrong is not None:
+            yield wrong
         elif devices.alias is not None and devices.alias not in self._aliases:
-            yield (
-                "alias",
-                f"no alias is named {quoted(devices.alias)}; {self._known(devices.alias)}",
-            )
+            unknown = f"no alias is named {quoted(devices.alias)}"
+            yield "alias", f"{unknown}; {self._known(devices.alias)}"
         if len(devices.providers) not in (0, devices.count):
             named = f"{len(devices.providers)} providers are named for {devices.count} devices"
             yield "providers", f"{named}: name the provider of each, or none"
@@ -97,21 +95,21 @@ class Aliases:
         )
 
 
-def _ways(devices: DeviceRequest) -> list[str]:
-    ids = devices.vendor_id is not None or devices.product_id is not None
+def _wrong_kind(devices: DeviceRequest) -> tuple[str, str] | None:
+    """The key and the problem of a request that does not say its kind in exactly one way."""
+    ids = (devices.vendor_id, devices.product_id)
     ways = {
-        "vendor_id and product_id": ids,
+        "vendor_id and product_id": ids != (None, None),
         "alias": devices.alias is not None,
         "alternatives": devices.alternatives != (),
     }
     told = [way for way, given in ways.items() if given]
-    if ids and (devices.vendor_id is None or devices.product_id is None):
-        told.remove("vendor_id and product_id")
+    if len(told) > 1:
+        return "alias", f"a device request says its kind by {' and by '.join(told)}: one is enough"
+    if ids != (None, None) and None in ids:
+        return "vendor_id", "a device request has one of vendor_id and product_id: give both"
     # A unit of its own members says there what it is of.
-    return told or (["members"] if devices.unit and devices.unit.members and not ids else [])
-
-
-def _wrong_ways(ways: list[str]) -> str:
-    if ways:
-        return f"a device request says its kind by {' and by '.join(ways)}: one of them is enough"
-    return "a device request says no kind: give vendor_id and product_id, an alias, or alternatives"
+    if told or (devices.unit is not None and devices.unit.members):
+        return None
+    known = "give vendor_id and product_id, an alias, or alternatives"
+    return "alias", f"a device request says no kind: {known}"
