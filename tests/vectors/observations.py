@@ -9,6 +9,7 @@ from tests.vectors.fields_replay import judge_field
 from tests.vectors.hydrate_replay import judge_hydration
 from tests.vectors.pci.alias_replay import judge_aliases
 from tests.vectors.pci.spec_replay import judge_specs
+from tests.vectors.pci_replay import judge_claim, judge_match, judge_steps, judge_view
 from tests.vectors.rows import Row
 from tests.vectors.rpc_replay import judge_call
 from tests.vectors.stored_replay import judge_text
@@ -25,6 +26,11 @@ JUDGES: dict[str, Callable[[Row], Verdict]] = {
     "devspec_match": judge_specs,
     "whitelist_first_match": judge_specs,
     "alias_parse": judge_aliases,
+    "prop_match": judge_match,
+    "placement_view": judge_view,
+    **dict.fromkeys(("fill_free", "tracker", "corner"), judge_steps),
+    **dict.fromkeys(("plain", "multipool", "multi_request", "placement", "big"), judge_claim),
+    **dict.fromkeys(("numa_", "pfvf", "vdpa", "remote_", "live_"), judge_claim),
 }
 
 _OLD_READERS = "what old releases make of newer ones' primitives: nothing that innkeeper does"

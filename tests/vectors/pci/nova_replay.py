@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from tests.vectors.pci.nova_pools import Pool, applied, matches, serialized, supported
@@ -51,8 +51,11 @@ def statuses_of(tracker: NovaTracker) -> dict[str, list[Any]]:
     }
 
 
-def specs_of(row: Row, words: Sequence[dict[str, Any]]) -> list[NovaSpec]:
-    return [NovaSpec(one, row.get("sysfs", {}).get("pfs", {})) for one in words]
+def specs_of(
+    row: Row, words: Sequence[dict[str, Any]], corrections: Container[str] = ()
+) -> list[NovaSpec]:
+    pfs = row.get("sysfs", {}).get("pfs", {})
+    return [NovaSpec(one, pfs, corrections) for one in words]
 
 
 def answer(row: Row) -> Row:
@@ -119,10 +122,10 @@ def steps(row: Row) -> Iterator[Row]:
 class History:
     """A tracker that is stopped and started again."""
 
-    def __init__(self, row: Row) -> None:
-        self.row = row
+    def __init__(self, row: Row, kind: type[NovaTracker] = NovaTracker) -> None:
+        self.row, self.kind = row, kind
         self.words = row["device_spec"]
-        self.tracker = NovaTracker(specs_of(row, self.words), row["host_cells"])
+        self.tracker = kind(self._specs(), row["host_cells"])
         if "start" in row:
             self.tracker.sync(row["devices"])
             self.tracker.save()
@@ -151,19 +154,25 @@ class History:
                 words = [do["instance"]] if "instance" in do else []
                 getattr(self.tracker, name)(*words)
 
+    def _specs(self) -> list[NovaSpec]:
+        return specs_of(self.row, self.words)
+
     def _restart(self, do: Row) -> None:
         self.words = do.get("device_spec", self.words)
-        specs = specs_of(self.row, self.words)
         rows = [copy.copy(it) for it in self.tracker.rows.values()]
-        self.tracker = NovaTracker(specs, self.row["host_cells"], rows)
+        self.tracker = self.kind(self._specs(), self.row["host_cells"], rows)
         self.tracker.sync(do["devices"])
         self.tracker.save()
 
     def _claim(self, do: Row, then: Row) -> None:
         tracker, cells = self.tracker, do.get("numa_cells")
-        then["supported"] = supported(tracker.chain, tracker.pools, do["requests"], cells)
+        then["supported"] = self._question(do)
         taken = tracker.claim(do["requests"], do["instance"], cells)
         then["chosen"] = [[name, it.address] for name, it in taken]
+
+    def _question(self, do: Row) -> bool:
+        tracker = self.tracker
+        return supported(tracker.chain, tracker.pools, do["requests"], do.get("numa_cells"))
 
     def _seen(self) -> Row:
         tracker = self.tracker

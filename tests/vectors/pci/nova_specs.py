@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 Report = Mapping[str, Any]
@@ -16,6 +17,7 @@ Report = Mapping[str, Any]
 TRUE = {"1", "t", "true", "on", "y", "yes"}
 FALSE = {"0", "f", "false", "off", "n", "no"}
 LIMITS = (0xFFFF, 0xFF, 0x1F, 0x7)
+WIDE_LIMITS = (0xFFFFFFFF, *LIMITS[1:])
 FIELDS = ("domain", "bus", "slot", "function")
 NOT_TAGS = ("vendor_id", "product_id", "address", "devname")
 
@@ -69,17 +71,18 @@ def normal_fields(address: str) -> list[str]:
     return texts
 
 
-def device_fields(address: str) -> list[str]:
+@cache
+def device_fields(address: str, limits: tuple[int, ...] = LIMITS) -> tuple[str, ...]:
     """The fields of a device: every one must be there and in range."""
     left, _, function = address.partition(".")
     parts = left.split(":")
     if len(parts) != 3:
         raise NovaError("PciDeviceWrongAddressFormat")
     texts = [*parts, function]
-    return [
-        f"{number(text, limit):0{len(f'{limit:x}')}x}"
-        for text, limit in zip(texts, LIMITS, strict=True)
-    ]
+    return tuple(
+        f"{number(text, limit):0{len(f'{narrow:x}')}x}"
+        for text, limit, narrow in zip(texts, limits, LIMITS, strict=True)
+    )
 
 
 def card_serial(report: Report) -> str | None:
@@ -93,7 +96,10 @@ def card_serial(report: Report) -> str | None:
 class NovaSpec:
     """One entry of `device_spec`. Addresses of PFs come from the recorded sysfs."""
 
-    def __init__(self, words: Mapping[str, Any], pfs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, words: Mapping[str, Any], pfs: Container[str], corrections: Container[str] = ()
+    ) -> None:
+        self.corrections = corrections
         self.tags = {key: value for key, value in words.items() if key not in NOT_TAGS}
         self.vendor = self._hex(words.get("vendor_id", "*"))
         self.product = self._hex(words.get("product_id", "*"))
@@ -125,28 +131,37 @@ class NovaSpec:
         for key in ("managed", "live_migratable"):
             if self.tags.get(key) is not None:
                 self.tags[key] = strict(self.tags[key])
-        if lax(self.tags.get("remote_managed")) and self.names_pf:
+        if self._is_remote() and self.names_pf and not self.has("remote-managed-pf"):
+            # What it means to check it never reaches: it looks the PF up by a wrong name.
             raise NovaError("PciDeviceNotFoundById")
 
+    def _is_remote(self) -> bool:
+        return lax(self.tags.get("remote_managed"))
+
+    def has(self, correction: str) -> bool:
+        return correction in self.corrections
+
     def matches(self, report: Report) -> bool:
-        own = device_fields(report["address"])
+        limits = WIDE_LIMITS if self.has("wide-domains") else LIMITS
+        own = device_fields(report["address"], limits)
         parent = report.get("parent_addr")
-        above = device_fields(parent) if parent else None
+        above = device_fields(parent, limits) if parent else None
         return (
             self.vendor in ("*", report["vendor_id"])
             and self.product in ("*", report["product_id"])
             and self._matches_address(own, above)
-            and (not lax(self.tags.get("remote_managed")) or card_serial(report) is not None)
+            and (not self._is_remote() or card_serial(report) is not None)
         )
 
-    def _matches_address(self, own: list[str], above: list[str] | None) -> bool:
+    def _matches_address(self, own: tuple[str, ...], above: tuple[str, ...] | None) -> bool:
         if self.devname:
             return False
-        places = [own, above] if self.names_pf and above else [own]
+        places = [above] if self.names_pf and above else []
+        if not (self.names_pf and self._is_remote()):
+            places.append(own)
         return any(
             all(re.match(one, text) for one, text in zip(self.patterns, place, strict=True))
             for place in places
-            if place
         )
 
 

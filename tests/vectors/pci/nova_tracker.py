@@ -39,6 +39,11 @@ class NovaDevice:
     id: int | None = None
     parent: NovaDevice | None = None
     children: list[NovaDevice] = field(default_factory=list)
+    has_vfs: bool = False
+    """Whatever type it says it is; set by a correction alone."""
+
+    def is_pf(self) -> bool:
+        return self.dev_type == PF or self.has_vfs
 
     def update(self, report: Report) -> None:
         for name in FIELDS:
@@ -54,7 +59,7 @@ class NovaDevice:
 
     def claim(self, owner: str) -> None:
         self._must(self, ("available",), "PciDeviceInvalidStatus")
-        if self.dev_type == PF:
+        if self.is_pf():
             away = {one.status for one in self.children} - {"available"}
             if not away <= {"unclaimable", "unavailable"}:
                 raise NovaError("PciDeviceVFInvalidStatus")
@@ -71,7 +76,7 @@ class NovaDevice:
         self._must(self, ("available", "claimed"), "PciDeviceInvalidStatus")
         if self.status == "claimed" and self.owner != owner:
             raise NovaError("PciDeviceInvalidOwner")
-        if self.dev_type == PF:
+        if self.is_pf():
             for one in self.children:
                 self._must(one, ("available", "unclaimable"), "PciDeviceVFInvalidStatus")
             for one in self.children:
@@ -91,7 +96,7 @@ class NovaDevice:
         return [*freed, self]
 
     def _relatives_freed(self) -> list[NovaDevice]:
-        if self.dev_type == PF:
+        if self.is_pf():
             for one in self.children:
                 one.status = "available"
             return list(self.children)
@@ -204,6 +209,8 @@ class NovaTracker:
         self._leave(pool, device)
 
     def _leave(self, pool: Pool, device: NovaDevice) -> None:
+        if device not in pool["devices"]:
+            raise NovaError("ValueError")
         pool["devices"].remove(device)
         if pool["count"] > 1:
             pool["count"] -= 1
@@ -304,9 +311,9 @@ class NovaTracker:
         if not pool["devices"]:
             raise NovaError("IndexError")
         device: NovaDevice = pool["devices"].pop()
-        relatives = device.children if device.dev_type == PF else [device.parent]
+        relatives = device.children if device.is_pf() else [device.parent]
         for one in relatives:
-            if one and device.dev_type in (PF, *CHILDREN) and self._is_free(one):
+            if one and (device.is_pf() or device.dev_type in CHILDREN) and self._is_free(one):
                 self._take_out(one)
         return device
 
