@@ -65,6 +65,8 @@ class Offer:
         """What last admitted a device that is held."""
         self._held_records: dict[str, Device] = {}
         """What a device was when it was last seen as the claim knows it."""
+        self._former: dict[str, Device] = {}
+        """What a device was before the last observation: it may have been claimed since the one before."""
         self._good: dict[str, tuple[PlacedDevice, Device]] = {}
         """Held devices that nothing speaks against, with the record that they were compared with."""
         self._special: dict[str, Device] = {}
@@ -107,6 +109,7 @@ class Offer:
         fresh = [function for address, function in self._by_address.items() if address in stale]
         self._rule_of |= zip(stale_addresses(fresh), self._find_rules(fresh, rules), strict=True)
         self._rule_of = {address: self._rule_of[address] for address in self._by_address}
+        self._former |= {a: old for a in stale if (old := self._admitted.get(a)) is not None}
         renewed = {one.address: self._device_of(one) for one in fresh}
         self._admitted = {
             address: renewed[address] if address in renewed else self._admitted[address]
@@ -244,6 +247,7 @@ class Offer:
                 special[address] = _marked(device, mark)
         self._special = self._same_as_before(special)
         self.remarks = tuple(remarks)
+        self._former = {a: device for a, device in self._former.items() if a in held}
         self.missing = frozenset(held.keys() - self._by_address.keys())
         self._devices = self._put_together()
         return self._devices
@@ -289,22 +293,30 @@ class Offer:
 
     def _difference(self, placed: PlacedDevice, function: PciFunction) -> str:
         """What of a held device is not as its claim knows it, in words; empty when all is."""
-        record = self._held_records.get(placed.address)
-        known = record if record is not None and _is_of(record, placed) else _as_device(placed)
+        record = self._record_of_held(placed)
+        known = record or _as_device(placed)
         identity = self._identities.get(function.address)
         pairs = [
             ("", f"{known.vendor_id}:{known.product_id}", _product(function)),
             ("cell ", known.cell, function.cell),
             ("PF ", known.parent, function.parent),
-            ("kind ", *_kinds(known, function, exactly=known is record)),
+            ("kind ", *_kinds(known, function, exactly=record is not None)),
         ]
         if placed.identity is not None and identity is not None:
             pairs.append(("identity ", placed.identity, identity))
-        return ", ".join(
+        words = [
             f"{name}{'none' if now is None else now} instead of {'none' if then is None else then}"
             for name, then, now in pairs
             if then != now
+        ]
+        return ", ".join(
+            [*words, *(["its PF is a VF itself"] if self._is_nested(function) else [])]
         )
+
+    def _record_of_held(self, placed: PlacedDevice) -> Device | None:
+        """All that was ever seen of what a claim holds; null when that was before the start."""
+        records = (self._held_records.get(placed.address), self._former.get(placed.address))
+        return next((one for one in records if one is not None and _is_of(one, placed)), None)
 
     def _still(self, function: PciFunction, remarks: list[Remark]) -> Device | None:
         """A held device that is what it was, where something speaks against it; null if nothing does."""
@@ -324,12 +336,17 @@ class Offer:
 
     def _kept(self, placed: PlacedDevice) -> Device:
         """What the claim knows, although the host has something else there by now."""
-        record = self._held_records.get(placed.address)
-        known = record if record is not None and _is_of(record, placed) else _as_device(placed)
-        parent = self._by_address.get(known.parent or "")
-        if parent is not None and parent.parent is not None:
+        known = self._record_of_held(placed) or _as_device(placed)
+        if known.parent is not None and self._would_be_nested(known):
             known = known.model_copy(update={"parent": None})
         return _marked(known, Withheld.RETIRED)
+
+    def _would_be_nested(self, device: Device) -> bool:
+        """Whether a device that the host has changed around stands between a PF and a VF."""
+        parent = self._by_address.get(device.parent or "")
+        return (parent is not None and parent.parent is not None) or any(
+            function.parent == device.address for function in self._by_address.values()
+        )
 
     def _marks(
         self, held: Mapping[str, PlacedDevice], cordoned: Cordoned, remarks: list[Remark]

@@ -13,8 +13,9 @@ from innkeeper.config import Config
 from innkeeper.drivers.base import Driver
 from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
 from innkeeper.requests.aliases import Aliases
+from innkeeper.requests.cordoned import Cordoned
 from innkeeper.requests.device_specs import DeviceRules
-from innkeeper.requests.inventory import take_inventory
+from innkeeper.requests.inventory import put_together
 from innkeeper.requests.offer import Offer
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.alarms import Alarms
@@ -49,7 +50,9 @@ async def open_parts(
     """
     host = await anyio.to_thread.run_sync(driver.observe)
     rules = DeviceRules.of(config)
-    inventory = take_inventory(host, config, rules=rules)
+    offer, nothing = Offer(), Cordoned()
+    offer.observe(host.functions, rules)
+    inventory = put_together(host, config, nothing, offer.devices({}, (), nothing))
     opened = await store.open(boot_id=host.boot_id)
     ledger, register, alarms = _core.Ledger(inventory), Register(), Alarms(clock)
     writer = Writer(node, store, register, clock)
@@ -67,7 +70,7 @@ async def open_parts(
         due=due,
         expiries=Expiries(alarms, clock, due),
         processes=ProcessWatch(due),
-        offer=Offer(),
+        offer=offer,
         cordons=CordonTable(dirt_due),
         dirt_due=dirt_due,
         look_due=Bell(),

@@ -17,10 +17,11 @@ def refresh(parts: Parts) -> bool:
     devices = offer.devices(parts.register.held_devices(), table.marks, table.cordoned)
     parts.marks_in_ledger = table.marks
     inventory = put_together(parts.host, parts.config, table.cordoned, devices)
+    # A device to clean may be there again, or another command may clean it.
+    parts.dirt_due.ring()
     if inventory == parts.inventory:
         return False
     parts.inventory = inventory
-    parts.dirt_due.ring()
     return parts.ledger.observe(inventory)
 
 
