@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 import orjson
 
 from innkeeper import _core
 from innkeeper.errors import NoFit, Undecided
-from innkeeper.objects import ClaimSpec, Misfit, Placement, Pool, Request, Usage
+from innkeeper.objects import (
+    ClaimSpec,
+    DeviceRequest,
+    Misfit,
+    Placement,
+    Pool,
+    Request,
+    Usage,
+)
+from innkeeper.objects.base import VersionedObject
+from innkeeper.objects.describe import describe_fields
 
 
 def placement_object(placement: _core.Placement) -> Placement:
@@ -30,9 +41,35 @@ def pool_objects(pools: list[_core.Pool]) -> tuple[Pool, ...]:
 
 
 def fingerprint(spec: ClaimSpec) -> str:
-    """SHA-256 over the caller's words; the order of keys means nothing."""
+    """SHA-256 over the caller's words; the order of keys means nothing.
+
+    What a later version added counts only when something is said in it: the claims that an older
+    release made are found by the same words.
+    """
     words = spec.model_dump(mode="json", exclude={"claim_id"})
+    request = words["request"]
+    _leave_out_unsaid(request, _ADDED_TO_REQUEST)
+    for devices in request["devices"]:
+        _leave_out_unsaid(devices, _ADDED_TO_DEVICES)
     return hashlib.sha256(orjson.dumps(words, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _leave_out_unsaid(words: dict[str, Any], added: Mapping[str, object]) -> None:
+    for name, unsaid in added.items():
+        if words[name] == unsaid:
+            del words[name]
+
+
+def _added_after_the_first(kind: type[VersionedObject]) -> Mapping[str, object]:
+    """Fields that the first version did not have, and what stands in them when nothing is said."""
+    later = [one.name for one in describe_fields(kind, kind.VERSION) if one.since != _FIRST]
+    defaults = {name: kind.model_fields[name].default for name in later}
+    return {name: [] if unsaid == () else unsaid for name, unsaid in defaults.items()}
+
+
+_FIRST = "1.0"
+_ADDED_TO_REQUEST = _added_after_the_first(Request)
+_ADDED_TO_DEVICES = _added_after_the_first(DeviceRequest)
 
 
 def book(ledger: _core.Ledger, claim_id: UUID, words: Request, resolved: Request) -> Placement:
