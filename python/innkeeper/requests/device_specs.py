@@ -100,6 +100,9 @@ class DeviceRules:
             if (why := self._reasons[position])
         )
 
+    def __iter__(self) -> Iterator[DeviceRule]:
+        return iter(self._rules)
+
     def __len__(self) -> int:
         return len(self._rules)
 
