@@ -34,7 +34,7 @@ from innkeeper.store.nova.tables import compute_nodes, nova_metadata
 from innkeeper.store.nova.writing import Database
 from innkeeper.store.rows import encode_change_set, microseconds
 from innkeeper.store.sqlite import SqliteStore
-from innkeeper.store.tables import claims, ledgers, metadata
+from innkeeper.store.tables import OLDEST_READER, VERSION, claims, ledgers, metadata
 
 OWNER = Owner(NODE, 1)
 
@@ -203,7 +203,8 @@ async def test_database_of_the_version_before_gets_the_tables(path: Path) -> Non
     await store.apply(with_records(compute_node(NODE, NODE)))
     assert len(await store.list_claims()) == 1
     await store.close()
-    assert held(path, "innkeeper_schema WHERE version = 2 AND oldest_reader = 1") == 1
+    versions = f"version = {VERSION} AND oldest_reader = {OLDEST_READER}"
+    assert held(path, f"innkeeper_schema WHERE {versions}") == 1
 
 
 def test_embedded_tables_have_todays_shape() -> None:

@@ -20,6 +20,7 @@ from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker import Tracker
 
 LIVE_DEVICES = "SELECT * FROM pci_devices WHERE deleted = 0"
+NOT_FREE = "SELECT * FROM pci_devices WHERE status != 'available' ORDER BY address"
 HOLDER = Holder(project="lab", user="ann")
 
 
@@ -85,15 +86,16 @@ async def test_rows_follow_the_life_of_a_claim(make_tracker: MakeTracker, rows: 
         assert (row["vcpus"], row["memory_mb"], row["root_gb"]) == (2, 1024, 10)
         (node,) = await rows.of("SELECT * FROM compute_nodes")
         assert (node["vcpus_used"], node["memory_mb_used"], node["running_vms"]) == (2, 1536, 1)
-        (held,) = await rows.of("SELECT * FROM pci_devices WHERE status != 'available'")
-        assert (held["status"], held["instance_uuid"]) == ("claimed", str(instance))
+        (pf, vf) = await rows.of(NOT_FREE)
+        assert (vf["status"], vf["instance_uuid"]) == ("claimed", str(instance))
+        assert (pf["status"], pf["instance_uuid"]) == ("unclaimable", None)
         await tracker.confirm(claim_id, by=HOLDER)
-        (held,) = await rows.of("SELECT * FROM pci_devices WHERE status != 'available'")
-        assert held["status"] == "allocated"
+        (pf, vf) = await rows.of(NOT_FREE)
+        assert (vf["status"], pf["status"]) == ("allocated", "unavailable")
         await tracker.release(claim_id, by=HOLDER)
         (node,) = await rows.of("SELECT * FROM compute_nodes")
         assert (node["vcpus_used"], node["memory_mb_used"], node["running_vms"]) == (0, 512, 0)
-        assert await rows.of("SELECT * FROM pci_devices WHERE status != 'available'") == []
+        assert await rows.of(NOT_FREE) == []
         assert await rows.of("SELECT * FROM instances WHERE host = 'test' AND deleted = 0") == []
 
 

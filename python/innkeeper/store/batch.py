@@ -146,9 +146,22 @@ class Batcher:
         if not drafts:
             return new, commits
         now = EPOCH + now_us * MICROSECOND
-        overflows = self.projection.write(connection, self.owner.node, drafts, now)
+        overflows = self.projection.write(
+            connection, self.owner.node, drafts, now, _offered(change_sets)
+        )
         findings = tuple(overflow.finding(now) for overflow in overflows)
         return new, [replace(commit, findings=findings) for commit in commits]
+
+
+def _offered(change_sets: Sequence[EncodedChangeSet]) -> frozenset[str] | None:
+    """Addresses of all devices, when a change set tells them; of several the last counts."""
+    rows = _last_devices(change_sets)
+    return None if rows is None else frozenset(row["address"] for row in rows)
+
+
+def _last_devices(change_sets: Sequence[EncodedChangeSet]) -> Sequence[Row] | None:
+    given = [change_set.devices for change_set in change_sets if change_set.devices is not None]
+    return given[-1] if given else None
 
 
 def write_batch(
@@ -169,9 +182,8 @@ def write_batch(
     CLAIMS.replace(connection, owner.node, chain.from_iterable(s.claims for s in change_sets))
     FINDINGS.replace(connection, owner.node, chain.from_iterable(s.findings for s in change_sets))
     run_many(connection, _INSERT_EVENTS, numbered)
-    given = [change_set.devices for change_set in change_sets if change_set.devices is not None]
-    if given:
-        replace_devices(connection, owner.node, given[-1])
+    if (rows := _last_devices(change_sets)) is not None:
+        replace_devices(connection, owner.node, rows)
     replace_cordons(connection, owner.node, chain.from_iterable(s.cordons for s in change_sets))
     ids = orjson.dumps([str(change_set.id) for change_set in change_sets]).decode()
     row = {"node": owner.node, "generation": new.generation}

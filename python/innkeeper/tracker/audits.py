@@ -192,13 +192,11 @@ class Audits:
         devices = self._parts.inventory.devices
         if devices == self._devices_on_disk:
             return
-        there = {device.address for device in devices}
-        gone = [device for device in self._devices_on_disk if device.address not in there]
         change_set = ChangeSet(
             id=uuid4(),
             node=self._parts.node,
             devices=devices,
-            records=self._parts.writer.rows.of_host(gone),
+            records=self._parts.writer.rows.of_host(),
         )
         await self._parts.writer.write_step(Step(change_set))
         self._devices_on_disk = devices

@@ -1,4 +1,4 @@
-"""What Nova's tables say of this host: node, service, instances and devices, as objects.
+"""What Nova's tables say of this host: node, service and instances, as objects.
 
 They are the projection of the claims, made for the same change set, so that no transaction shows one
 without the other. Totals are those of the ledger less what is being released in the same step; a row
@@ -7,18 +7,16 @@ that a lost write left behind is put right by the next step or audit.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from innkeeper.objects import Claim, ClaimState, Inventory, PciKind, PlacedDevice, Pool, Usage
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Inventory, Usage
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
-from innkeeper.objects.host import Device, Host
+from innkeeper.objects.host import Host
 from innkeeper.objects.instance import Instance
-from innkeeper.objects.pci_device import PciDevice
-from innkeeper.objects.pci_pool import PciDevicePool, PciDevicePoolList
+from innkeeper.objects.pci_pool import PciDevicePoolList
 from innkeeper.objects.service import Service
 
 
@@ -29,8 +27,16 @@ class Rows(Protocol):
         """What these next forms of claims mean for the tables."""
         ...
 
-    def of_host(self, gone: Iterable[Device] = ()) -> tuple[VersionedObject, ...]:
-        """Everything but instances without devices, as it is now; `gone` left the host."""
+    def of_host(self) -> tuple[VersionedObject, ...]:
+        """Service, node, and what changed of devices; all of them when it is asked first."""
+        ...
+
+    def landed(self, change_set: ChangeSet) -> None:
+        """It is durable; the claims in it are published."""
+        ...
+
+    def lost(self, change_set: ChangeSet) -> None:
+        """It was not written: what is published counts again."""
         ...
 
 
@@ -40,14 +46,18 @@ class NoRows:
     def of_claims(self, claims: Sequence[Claim]) -> tuple[VersionedObject, ...]:  # noqa: D102
         return ()
 
-    def of_host(self, gone: Iterable[Device] = ()) -> tuple[VersionedObject, ...]:  # noqa: D102
+    def of_host(self) -> tuple[VersionedObject, ...]:  # noqa: D102
         return ()
+
+    def landed(self, change_set: ChangeSet) -> None:
+        """Nothing follows."""
+
+    def lost(self, change_set: ChangeSet) -> None:
+        """Nothing follows."""
 
 
 BINARY = "innkeeper"
 """Never `nova-compute`: a Nova of today would count us among its own (and wait for our version)."""
-
-DEV_TYPES = {PciKind.PCI: "type-PCI", PciKind.PF: "type-PF", PciKind.VF: "type-VF"}
 
 GIB = 1024
 """MiB."""
@@ -77,7 +87,7 @@ def compute_node_row(
     host: Host,
     inventory: Inventory,
     usage: Usage,
-    pools: Iterable[Pool],
+    pools: PciDevicePoolList,
     leaving: Sequence[Claim],
 ) -> ComputeNode:
     """Totals of the host, MiB for memory and GiB for disks.
@@ -112,7 +122,7 @@ def compute_node_row(
         cpu_allocation_ratio=inventory.vcpus.allocation_ratio,
         ram_allocation_ratio=inventory.memory_mib.allocation_ratio,
         disk_allocation_ratio=inventory.disk_mib.allocation_ratio,
-        pci_device_pools=pool_rows(pools, leaving),
+        pci_device_pools=pools,
     )
 
 
@@ -120,94 +130,11 @@ def _gib_up(mib: int) -> int:
     return -(-mib // GIB)
 
 
-def pool_rows(pools: Iterable[Pool], leaving: Sequence[Claim] = ()) -> PciDevicePoolList:
-    """Free devices alike, counted; in order of product and cell."""
-    counts: Counter[tuple[str, str, int]] = Counter()
-    for pool in pools:
-        counts[_pool_key(pool)] += pool.free
-    for claim in leaving:
-        counts.update(_pool_key(device) for device in claim.placement.devices)
-    return PciDevicePoolList(
-        objects=tuple(
-            PciDevicePool(
-                vendor_id=vendor,
-                product_id=product,
-                numa_node=None if cell == NO_CELL else cell,
-                tags={},
-                count=count,
-            )
-            for (vendor, product, cell), count in sorted(counts.items())
-            if count
-        )
-    )
-
-
-NO_CELL = -1
-"""Sorts before every cell."""
-
-
-def _pool_key(one: Pool | PlacedDevice) -> tuple[str, str, int]:
-    return one.vendor_id, one.product_id, NO_CELL if one.cell is None else one.cell
-
-
-def device_rows(devices: Iterable[Device]) -> Iterator[PciDevice]:
-    """Every device that may be handed out, as if nobody held it."""
-    for device in devices:
-        yield _device_row(device, status="available", instance_uuid=None)
-
-
-def _device_row(device: Device, *, status: str, instance_uuid: str | None) -> PciDevice:
-    return PciDevice(
-        address=device.address,
-        vendor_id=device.vendor_id,
-        product_id=device.product_id,
-        dev_type=DEV_TYPES[device.kind],
-        dev_id=f"pci_{device.address.replace(':', '_').replace('.', '_')}",
-        label=f"label_{device.vendor_id}_{device.product_id}",
-        status=status,
-        instance_uuid=instance_uuid,
-        numa_node=device.cell,
-        parent_addr=device.parent,
-        extra_info={},
-    )
-
-
-def gone_rows(devices: Iterable[Device]) -> Iterator[PciDevice]:
-    """Devices that left the host."""
-    for device in devices:
-        yield PciDevice(
-            address=device.address,
-            vendor_id=device.vendor_id,
-            product_id=device.product_id,
-            status="removed",
-        )
-
-
-def claim_rows(
-    node: str, claims: Iterable[Claim], offered: Mapping[str, Device]
-) -> Iterator[VersionedObject]:
-    """What these forms of claims mean for instances and devices; `offered` is by address."""
+def instance_rows(node: str, claims: Iterable[Claim]) -> Iterator[Instance]:
+    """What these forms of claims mean for instances."""
     for claim in claims:
         if claim.instance_uuid is not None:
             yield _instance_row(node, claim)
-        for placed in claim.placement.devices:
-            device = offered.get(placed.address)
-            if device is None and not claim.state.live:
-                yield from gone_rows([_as_device(placed)])
-            else:
-                yield _held_device_row(claim, device or _as_device(placed))
-
-
-def _as_device(placed: PlacedDevice) -> Device:
-    """A device that is held and that the host does not offer any more."""
-    return Device(
-        address=placed.address,
-        vendor_id=placed.vendor_id,
-        product_id=placed.product_id,
-        kind=PciKind.VF if placed.parent else PciKind.PCI,
-        parent=placed.parent,
-        cell=placed.cell,
-    )
 
 
 def _instance_row(node: str, claim: Claim) -> Instance:
@@ -238,14 +165,3 @@ _VM_STATES = {
     ClaimState.ABORTED: "deleted",
     ClaimState.RELEASED: "deleted",
 }
-
-
-def _held_device_row(claim: Claim, device: Device) -> PciDevice:
-    """The whole row: the device may be one that no row was made of yet."""
-    status = {ClaimState.PENDING: "claimed", ClaimState.CONFIRMED: "allocated"}
-    held_by = claim.instance_uuid if claim.state.live else None
-    return _device_row(
-        device,
-        status=status.get(claim.state, "available"),
-        instance_uuid=None if held_by is None else str(held_by),
-    )

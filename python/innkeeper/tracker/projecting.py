@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from innkeeper.objects import Claim
+from innkeeper.objects import ChangeSet, Claim, PciDevice, PciFunction
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
-from innkeeper.objects.host import Device, Inventory
-from innkeeper.tracker.convert import pool_objects, usage_object
-from innkeeper.tracker.nova_rows import (
-    claim_rows,
-    compute_node_row,
-    device_rows,
-    gone_rows,
-    service_row,
-)
+from innkeeper.tracker.convert import usage_object
+from innkeeper.tracker.device_book import DeviceBook
+from innkeeper.tracker.device_rows import device_row
+from innkeeper.tracker.nova_rows import compute_node_row, instance_rows, service_row
 from innkeeper.tracker.parts import Parts
 
 
@@ -24,29 +19,76 @@ class Projecting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._inventory: Inventory | None = None
-        self._by_address: dict[str, Device] = {}
+        self._book = DeviceBook()
+        for claim in parts.register:
+            self._book.follow(claim)
+        self._seen: tuple[PciFunction, ...] = ()
+        self._functions: dict[str, PciFunction] = {}
 
-    def of_host(self, gone: Iterable[Device] = ()) -> tuple[VersionedObject, ...]:
-        """Service, node, every device, and over them what claims hold."""
-        parts = self._parts
-        devices = device_rows(parts.inventory.devices)
-        held = claim_rows(parts.node, parts.register, self._offered())
-        return (service_row(parts.node), self._node_row(), *gone_rows(gone), *devices, *held)
+    def of_host(self) -> tuple[VersionedObject, ...]:
+        """Service, node, devices whose row may be another, and instances that hold any of these.
+
+        A device that is held and not offered is always among them: the store takes the rows of devices
+        that it is told nothing of for those of devices that left the host.
+        """
+        self._observe()
+        self._book.touch(self._book.absent())
+        return (service_row(self._parts.node), *self._rows(self._holders()))
+
+    def _holders(self) -> list[Claim]:
+        held = map(self._book.holding, self._book.touched)
+        return list({one.claim.id: one.claim for one in held if one is not None}.values())
 
     def of_claims(self, claims: Sequence[Claim]) -> tuple[VersionedObject, ...]:
-        """The next forms of these claims, and the totals with them."""
+        """The next forms of these claims, the devices that this concerns, and the totals with them."""
         if not claims:
             return ()
-        return (self._node_row(), *claim_rows(self._parts.node, claims, self._offered()))
+        self._observe()
+        try:
+            for claim in claims:
+                self._book.follow(claim)
+            return tuple(self._rows(claims))
+        except BaseException:
+            for claim in claims:
+                self._follow_published(claim)
+            raise
 
-    def _offered(self) -> Mapping[str, Device]:
-        """Devices by address, looked up anew only when the inventory is another one."""
-        inventory = self._parts.inventory
-        if self._inventory is not inventory:
-            self._inventory = inventory
-            self._by_address = {device.address: device for device in inventory.devices}
-        return self._by_address
+    def landed(self, change_set: ChangeSet) -> None:
+        """The claims in it are published; their forms were followed when its rows were made."""
+        for claim in change_set.claims:
+            self._follow_published(claim)
+
+    def lost(self, change_set: ChangeSet) -> None:
+        """What is published counts again, and whatever was to be written is written with the next step."""
+        for claim in change_set.claims:
+            self._follow_published(claim)
+        records = (one for one in change_set.records if isinstance(one, PciDevice))
+        self._book.touch(record.address for record in records)
+
+    def _follow_published(self, claim: Claim) -> None:
+        published = self._parts.register.find(claim.id)
+        if published is not None and published.id == claim.id:
+            self._book.follow(published)
+        else:
+            self._book.forget(claim)
+
+    def _observe(self) -> None:
+        self._book.observe(self._parts.inventory.devices)
+        functions = self._parts.host.functions
+        if functions is self._seen:
+            return
+        before, self._seen = self._functions, functions
+        self._functions = {function.address: function for function in functions}
+        for address, function in self._functions.items():
+            if before.get(address) is not function:
+                self._book.touch_family(address)
+
+    def _rows(self, claims: Sequence[Claim]) -> Iterator[VersionedObject]:
+        node = self._parts.node
+        yield self._node_row()
+        for address in self._book.take_touched():
+            yield device_row(node, address, self._book, self._functions)
+        yield from instance_rows(node, claims)
 
     def _node_row(self) -> ComputeNode:
         """The ledger still holds what is being released: those who are leaving do not count."""
@@ -56,6 +98,6 @@ class Projecting:
             parts.host,
             parts.inventory,
             usage_object(parts.ledger.usage()),
-            pool_objects(parts.ledger.pools()),
+            self._book.pools.as_object(),
             tuple(parts.leaving.values()),
         )

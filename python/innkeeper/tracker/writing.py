@@ -125,7 +125,7 @@ class Writer:
             self._doubt(step)
             raise
         except BaseException:
-            step.lost()
+            self._lose(step)
             raise
         self._land(step, commit)
 
@@ -134,7 +134,12 @@ class Writer:
         for finding in commit.findings:
             log.warning("row of nova left as it was", finding=finding.message)
         self._register.publish(step.change_set.claims)
+        self.rows.landed(step.change_set)
         step.landed()
+
+    def _lose(self, step: Step) -> None:
+        self.rows.lost(step.change_set)
+        step.lost()
 
     def _doubt(self, step: Step) -> None:
         log.error("step in doubt", change_set=str(step.change_set.id), claims=step.claim_ids())
@@ -166,7 +171,7 @@ class Writer:
         if applied:
             self._land(step, Commit(generation=self.generation + 1, sequence=0))
         else:
-            step.lost()
+            self._lose(step)
         log.info("step settled", change_set=str(step.change_set.id), applied=applied)
 
     async def wait_quiet(self) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
-from innkeeper.errors import BadPrimitive, BadRequest
+from innkeeper.errors import BadPrimitive
 from innkeeper.objects import PciDevice
 from innkeeper.objects.stored_host import read_extra_info, write_extra_info
 from innkeeper.store.nova.compute_nodes import own_node
+from innkeeper.store.nova.device_match import live_rows, match_rows, parked
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
 from innkeeper.store.nova.shape import NovaTable, Shape
-from innkeeper.store.nova.writing import RowChange, Writing, sliced
+from innkeeper.store.nova.writing import Database, RowChange, Writing, sliced
 
-_GONE: Final = ("removed", "deleted")
 _MOVED: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("parent_addr", "phys_function", str),
     ("numa_node", "numa_node", int),
@@ -43,39 +43,48 @@ def write_pci_devices(writing: Writing, drafts: Sequence[Draft]) -> None:
 
 def _write_of_node(writing: Writing, node_id: int, drafts: Sequence[Draft]) -> None:
     table = writing.shape["pci_devices"]
-    c = table.table.c
-    addresses = [_address(draft) for draft in drafts]
-    known = writing.find_ids(table, "address", addresses, ("compute_node_id", node_id))
-    gone = [known.get(_address(draft)) for draft in drafts if _is_gone(draft)]
-    for some in sliced([row_id for row_id in gone if row_id is not None]):
-        writing.mark_deleted(table, [c.id.in_(some)])
-    live = [draft for draft in drafts if not _is_gone(draft)]
-    changes = (_change(table, node_id, known.get(_address(one)), one) for one in live)
-    writing.write(table, [one for one in changes if one.row_id is None or one.values])
+    match = match_rows(live_rows(writing, table, node_id, drafts), drafts, writing.offered)
+    for some in sliced(match.gone):
+        writing.mark_deleted(table, [table.table.c.id.in_(some)])
+    changes = [_change(writing, node_id, row, one) for one, row in match.pairs()]
+    moved = [one.row_id for one in changes if one.row_id is not None and "address" in one.values]
+    with parked(writing, table, moved):
+        writing.write(table, [one for one in changes if one.row_id is None or one.values])
 
 
-def _address(draft: Draft) -> str:
-    address = draft.fields.get("address")
-    if address is None:
-        raise BadRequest("A PCI device has no address; rows of devices are found by it")
-    return str(address)
-
-
-def _is_gone(draft: Draft) -> bool:
-    return draft.is_gone or draft.fields.get("status") in _GONE
-
-
-def _change(table: NovaTable, node_id: int, row_id: int | None, draft: Draft) -> RowChange:
-    values = draft.part(of_new_row=row_id is None)
-    extra = _extra_info(table, values, draft.fields)
+def _change(writing: Writing, node_id: int, row: RowMapping | None, draft: Draft) -> RowChange:
+    values = draft.part(of_new_row=row is None)
+    extra = _extra_info(writing.shape["pci_devices"], values, draft.fields)
     if extra is not None:
         values["extra_info"] = extra
-    if row_id is None:
-        values["compute_node_id"] = node_id
-        vendor, product = draft.named("vendor_id", "product_id")
-        values["label"] = values.get("label") or f"label_{vendor}_{product}"
     subject = f"{draft.fields['address']} of compute node {node_id}"
-    return RowChange(row_id, subject, values)
+    if row is not None:
+        if writing.database is Database.SHARED:
+            values.pop("uuid", None)
+        return RowChange(row["id"], subject, _differing(row, values))
+    values["compute_node_id"] = node_id
+    vendor, product = draft.named("vendor_id", "product_id")
+    values["label"] = values.get("label") or f"label_{vendor}_{product}"
+    return RowChange(None, subject, values)
+
+
+def _differing(row: RowMapping, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the values those that are not in the row already."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name in row and row[name] != value and not _is_same_text(name, row[name], value)
+    }
+
+
+def _is_same_text(name: str, there: str | None, value: str) -> bool:
+    """The order of keys means nothing."""
+    if name != "extra_info" or not there:
+        return False
+    try:
+        return read_extra_info(there) == read_extra_info(value)
+    except BadPrimitive:
+        return False
 
 
 def _extra_info(

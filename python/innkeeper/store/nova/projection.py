@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
@@ -76,7 +76,12 @@ class Projection:
         return cls(Shape.reflect(connection), database, release_named(release))
 
     def write(
-        self, connection: Connection, node: str, drafts: Iterable[Draft], now: datetime
+        self,
+        connection: Connection,
+        node: str,
+        drafts: Iterable[Draft],
+        now: datetime,
+        offered: Collection[str] | None = None,
     ) -> tuple[Overflow, ...]:
         """Write what is set and changed, and say which texts did not fit.
 
@@ -85,12 +90,16 @@ class Projection:
             node: the hypervisor's name where an object does not say it.
             drafts: `take_down` of the objects; of several of one object the last counts.
             now: for `created_at`, `updated_at` and `deleted_at`.
+            offered: addresses of all devices of the node. Rows of others, unless a draft is of one,
+                are marked deleted.
 
         Raises:
             UnknownInstance: a shared database has no live row of an instance.
             BadRequest: an object lacks what its row is found by.
         """
-        writing = Writing(connection, self.shape, self.database, self.release, node, now)
+        writing = Writing(
+            connection, self.shape, self.database, self.release, node, now, offered=offered
+        )
         given = list(drafts)
         for kind, write in _WRITERS:
             some = [draft for draft in given if draft.kind is kind]

@@ -6,7 +6,7 @@ No upsert: the engines spell it differently, and old schemas lack the keys that 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -92,6 +92,8 @@ class Writing:
     now: datetime
     host: str | None = None
     """Of the node that is written for, once an object said it."""
+    offered: Collection[str] | None = None
+    """Addresses of all devices of the node; null when that is not told."""
     overflows: list[Overflow] = field(default_factory=list)
 
     def find_ids(

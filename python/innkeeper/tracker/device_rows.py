@@ -1,0 +1,96 @@
+"""Rows of `pci_devices`: one for each device that may be handed out or is held.
+
+Everything in them follows from the device, from what its function says of itself and from who holds
+it, so a key that is gone from these is gone from the row (Nova keeps such keys for ever).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from innkeeper.objects import Device, PciFunction, PciKind
+from innkeeper.objects.pci_device import PciDevice
+from innkeeper.tracker.device_book import DeviceBook, Holding
+from innkeeper.tracker.device_status import status_of
+from innkeeper.tracker.nova_pools import DEV_TYPES
+
+Functions = Mapping[str, PciFunction]
+"""What the host has, by address."""
+
+COPIED_TAGS = ("managed", "live_migratable")
+"""Tags that Nova copies into a device's record, unless null."""
+
+
+def device_uuid(node: str, name: str) -> str:
+    """The same for the same hardware; `name` is its identity, or its address where it has none."""
+    return str(uuid5(NAMESPACE_URL, f"innkeeper:device:{node}:{name}"))
+
+
+def request_id(claim_id: UUID, position: int) -> str:
+    """Of one device request of a claim, the same whenever it is asked for."""
+    return str(uuid5(NAMESPACE_URL, f"innkeeper:request:{claim_id}:{position}"))
+
+
+def device_row(node: str, address: str, book: DeviceBook, functions: Functions) -> PciDevice:
+    """The whole row: it may be that none was made of the device yet."""
+    device = book.find(address)
+    if device is None:
+        return PciDevice(address=address, status="removed")
+    row = PciDevice(
+        uuid=device_uuid(node, device.identity or address),
+        address=address,
+        vendor_id=device.vendor_id,
+        product_id=device.product_id,
+        dev_type=DEV_TYPES[device.kind],
+        dev_id=f"pci_{address.replace(':', '_').replace('.', '_')}",
+        label=f"label_{device.vendor_id}_{device.product_id}",
+        status=status_of(book.facts(address)),
+        numa_node=device.cell,
+        parent_addr=device.parent,
+        **_holder(book.holding(address)),
+    )
+    function = functions.get(address)
+    if function is not None:
+        row.extra_info = extra_info(device, function, functions.get(device.parent or ""))
+    return row
+
+
+def _holder(holding: Holding | None) -> dict[str, str | None]:
+    if holding is None:
+        return {"instance_uuid": None, "request_id": None}
+    claim, position = holding.claim, holding.placed.request
+    return {
+        "instance_uuid": None if claim.instance_uuid is None else str(claim.instance_uuid),
+        "request_id": None if position is None else request_id(claim.id, position),
+    }
+
+
+def extra_info(device: Device, function: PciFunction, parent: PciFunction | None) -> dict[str, str]:
+    """What Nova keeps beside the columns, as far as the host says it."""
+    texts = {
+        "parent_ifname": device.parent_netdev,
+        "mac_address": function.mac if device.kind is PciKind.PF else None,
+        **{name: device.tags.get(name) for name in COPIED_TAGS},
+        "rp_uuid": None if device.provider is None else str(device.provider),
+    }
+    found = {name: text for name, text in texts.items() if text}
+    capabilities = dict(_capabilities(device, function, parent))
+    if capabilities:
+        found["capabilities"] = json.dumps(capabilities)
+    return found
+
+
+def _capabilities(
+    device: Device, function: PciFunction, parent: PciFunction | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """As Nova's libvirt driver says them; a VF borrows its PF's serial number, a vDPA one does not."""
+    serial = function.serial
+    if serial is None and parent is not None and device.kind is PciKind.VF:
+        serial = parent.serial
+    if serial is not None:
+        yield "vpd", {"card_serial_number": serial}
+    if parent is not None and parent.mac is not None and function.vf_number is not None:
+        yield "sriov", {"pf_mac_address": parent.mac, "vf_num": function.vf_number}
