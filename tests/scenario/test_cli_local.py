@@ -38,7 +38,17 @@ def test_who_asks_for_it_hears_nothing_of_daemons(run: CommandLine, command: str
 
 @pytest.mark.parametrize(
     "command",
-    ["aliases", "cordons", "cordon host --reason x", "uncordon cell 0", "claims", "claim --vcpus 1", "claim --dry-run --vcpus 1", "audit run", "findings"]
+    [
+        "aliases",
+        "cordons",
+        "cordon host --reason x",
+        "uncordon cell 0",
+        "claims",
+        "claim --vcpus 1",
+        "claim --dry-run --vcpus 1",
+        "audit run",
+        "findings",
+    ]
     + ["history", "run --vcpus 1 -- true"]
     + [f"{act} 6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11" for act in ("confirm", "renew", "release")],
 )
@@ -114,6 +124,23 @@ def test_the_configuration_is_shown_and_checked(run: CommandLine, tmp_path: Path
     effective = run("config", "show", "--effective", INNKEEPER_RESERVED__VCPUS="3").expect(0)
     assert "vcpus = 3" in effective.out
     assert "max_wait = 3600.0" in effective.out
+
+
+def test_suspicious_words_are_warnings_and_wrong_ones_are_refused(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    file = tmp_path / "devices.toml"
+    file.write_text('[[devices]]\n[[devices]]\nvendor_id = "8086"\n')
+    checked = run("config", "check", "--config", str(file)).expect(0)
+    assert "warning: [[devices]] entry 2 is never reached" in checked.err
+    assert "good" in checked.err
+    file.write_text('[[devices]]\nvendor_id = "+86"\n[nova]\nalias = ["{}"]\n')
+    refused = run("config", "check", "--config", str(file)).expect(2)
+    assert f"{file}: `devices[1].vendor_id` is " in refused.err
+    assert f"{file}: `nova.alias[1]`: `name` is missing" in refused.err
+    assert (
+        "`devices[1].vendor_id`" in run("show", "--local", INNKEEPER_CONFIG=str(file)).expect(2).err
+    )
 
 
 def test_a_wrong_configuration_is_refused_with_a_hint(run: CommandLine, tmp_path: Path) -> None:

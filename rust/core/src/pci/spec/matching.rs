@@ -306,12 +306,13 @@ impl Place {
         }
     }
 
+    /// Where a network device is, the host alone knows.
     fn meets(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Netdev(mine), Self::Netdev(others)) => mine == others,
+            (Self::Netdev(_), _) | (_, Self::Netdev(_)) => false,
             (Self::Anywhere, _) | (_, Self::Anywhere) => true,
             (Self::At(mine), Self::At(others)) => mine.meets(others),
-            (Self::Netdev(mine), Self::Netdev(others)) => mine == others,
-            _ => false,
         }
     }
 }
