@@ -135,6 +135,11 @@ def test_a_wrong_configuration_changes_nothing(options: dict[str, Any], config: 
         refused = daemon.wait_logged("configuration refused")
         assert "did you mean `vcpus`?" in refused["error"]
         assert claimable(options) == had > 0
+        config.write_text('[[devices]]\nvendor_id = "+8086"\n')
+        daemon.signal(signal.SIGHUP)
+        refused = daemon.wait_logged("configuration refused")
+        assert f"{config}: `devices[1].vendor_id` is " in refused["error"]
+        assert claimable(options) == had
         config.unlink()
         daemon.signal(signal.SIGHUP)
         assert str(config) in daemon.wait_logged("configuration refused")["error"]
