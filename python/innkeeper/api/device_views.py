@@ -13,9 +13,9 @@ from innkeeper.api.views import DeviceState, DeviceView
 from innkeeper.config import Config
 from innkeeper.objects import Cordon, CordonKind, Device, Inventory, PciFunction
 from innkeeper.objects.host import Withheld
+from innkeeper.requests.admission import why_not_offered
 from innkeeper.requests.cordoned import present_address
 from innkeeper.requests.device_specs import DeviceRules
-from innkeeper.requests.offer import why_not_offered
 
 Holders = Mapping[str, UUID]
 """Claim ids by the addresses of the devices that they hold."""

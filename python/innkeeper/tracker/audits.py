@@ -29,7 +29,7 @@ from innkeeper.objects import (
     Host,
     Severity,
 )
-from innkeeper.requests.offer import Remark
+from innkeeper.requests.remarks import Remark
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.sync import refresh

@@ -16,7 +16,7 @@ from innkeeper.errors import InnkeeperError
 from innkeeper.objects.cordon import Cordon, CordonCause
 from innkeeper.objects.host import PciFunction
 from innkeeper.requests.device_specs import DeviceRule
-from innkeeper.requests.offer import Remark
+from innkeeper.requests.remarks import Remark
 from innkeeper.tracker.command import Outcome, run_command
 from innkeeper.tracker.cordon_table import Key, key_of
 from innkeeper.tracker.cordons import Cordons
@@ -104,9 +104,9 @@ class Cleaning:
     def _job(self, cordon: Cordon) -> _Job | None:
         """Null while there is nothing to run, or nothing to run it on."""
         offer = self._parts.offer
-        address = offer.place_of(cordon)
-        function = None if address is None else offer.function(address)
-        rule = None if function is None else offer.rule(function.address)
+        address = offer.admission.place_of(cordon)
+        function = None if address is None else offer.admission.function(address)
+        rule = None if function is None else offer.admission.rule(function.address)
         if function is None or rule is None or not rule.clean or rule.one_time_use:
             return None
         return _Job(cordon, function, rule)

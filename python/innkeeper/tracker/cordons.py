@@ -56,7 +56,7 @@ class Cordons:
                 reason=reason,
                 by=by,
                 at=self._parts.clock.now(),
-                identity=self._parts.offer.identity(subject) if of_device else None,
+                identity=self._parts.offer.admission.identity(subject) if of_device else None,
             )
             await self._write([placed], [cordon_event(EventKind.CORDONED, placed, by)])
             return placed
@@ -124,7 +124,8 @@ class Cordons:
             for cordon in self._parts.cordons.durable
             if cordon.kind is CordonKind.DEVICE
             and cordon.identity is not None
-            and (place := self._parts.offer.place_of(cordon)) not in (None, cordon.subject)
+            and (place := self._parts.offer.admission.place_of(cordon))
+            not in (None, cordon.subject)
         ]
         leaving = {key_of(old) for old, _ in found}
         taken = {key_of(cordon) for cordon in self._parts.cordons.durable} - leaving
@@ -138,7 +139,7 @@ class Cordons:
             for cordon in self._parts.cordons.durable:
                 places = {cordon.subject}
                 if kind is CordonKind.DEVICE is cordon.kind:
-                    places.add(self._parts.offer.place_of(cordon) or "")
+                    places.add(self._parts.offer.admission.place_of(cordon) or "")
                 if (cordon.kind, cordon.cause) == (kind, wanted) and subject in places:
                     return cordon
         return None

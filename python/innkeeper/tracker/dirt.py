@@ -34,7 +34,7 @@ def _marks(parts: Parts, claim: Claim, device: PlacedDevice, rule: DeviceRule) -
         if rule.one_time_use
         else "to be cleaned after its last holder",
         at=claim.updated_at,
-        identity=device.identity or parts.offer.identity(device.address),
+        identity=device.identity or parts.offer.admission.identity(device.address),
         claim_id=claim.id,
     )
     standing = parts.cordons.find(mark.kind, mark.subject, mark.cause)

@@ -45,7 +45,7 @@ def _require_number(kind: CordonKind, subject: str, known: Iterable[int]) -> str
 def _require_device(parts: Parts, subject: str) -> str:
     address = spelled(CordonKind.DEVICE, subject)
     held = parts.register.held_devices()
-    if parts.offer.function(address) is None and address not in held:
+    if parts.offer.admission.function(address) is None and address not in held:
         raise _unknown(
             CordonKind.DEVICE,
             subject,

@@ -39,7 +39,7 @@ from innkeeper.objects import (
 from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
-from innkeeper.requests.offer import Remark
+from innkeeper.requests.remarks import Remark
 from innkeeper.store.base import Opened, Store, StoreStatistics
 from innkeeper.tracker.audits import LIVE, Audits
 from innkeeper.tracker.claims import Claims

@@ -19,9 +19,9 @@ from innkeeper.drivers.simulated import SimulatedDriver, parse_spec, simulated
 from innkeeper.drivers.simulated.driver import POLL_SECONDS
 from innkeeper.errors import BadConfig, BadRequest, HostUnreadable
 from innkeeper.objects import Cpu, Host, PciFunction, PciKind
+from innkeeper.requests.admission import why_not_offered
 from innkeeper.requests.device_specs import DeviceRule
 from innkeeper.requests.inventory import take_inventory
-from innkeeper.requests.offer import why_not_offered
 
 LARGE = "cpus=1024,cells=32,pfs=64,vfs=64"
 GIB_IN_KIB = 1024 * 1024

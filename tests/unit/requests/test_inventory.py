@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from innkeeper.config import Config, Counter, DeviceSpec, Ratios, Reserved
 from innkeeper.objects import Cpu, Disk, Host, Pages, PciFunction, PciKind
+from innkeeper.requests.admission import why_not_offered
 from innkeeper.requests.device_specs import DeviceRule
 from innkeeper.requests.inventory import (
     format_cpus,
     inventory_warnings,
     take_inventory,
 )
-from innkeeper.requests.offer import why_not_offered
 
 GIB = 1024 * 1024
 EVERYTHING = Config(devices=(DeviceSpec(),))
