@@ -4,6 +4,7 @@
 //! refuses, naming the key. What Nova asks of sysfs is answered from the functions that were observed.
 
 mod address;
+mod comparing;
 mod hex;
 mod matching;
 mod tags;
