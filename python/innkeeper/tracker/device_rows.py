@@ -6,10 +6,12 @@ it, so a key that is gone from these is gone from the row (Nova keeps such keys 
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID
+
+import orjson
 
 from innkeeper.objects import Device, PciFunction, PciKind
 from innkeeper.objects.pci_device import PciDevice
@@ -26,12 +28,20 @@ COPIED_TAGS = ("managed", "live_migratable")
 
 def device_uuid(node: str, name: str) -> str:
     """The same for the same hardware; `name` is its identity, or its address where it has none."""
-    return str(uuid5(NAMESPACE_URL, f"innkeeper:device:{node}:{name}"))
+    return _uuid5_text(f"innkeeper:device:{node}:{name}")
+
+
+def _uuid5_text(name: str) -> str:
+    """The same as `uuid5(NAMESPACE_URL, name)` as text, which takes four times as long."""
+    digest = hashlib.sha1(NAMESPACE_URL.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    third, fourth = f"5{digest[13:16]}", f"{variant}{digest[17:20]}"
+    return f"{digest[:8]}-{digest[8:12]}-{third}-{fourth}-{digest[20:32]}"
 
 
 def request_id(claim_id: UUID, position: int) -> str:
     """Of one device request of a claim, the same whenever it is asked for."""
-    return str(uuid5(NAMESPACE_URL, f"innkeeper:request:{claim_id}:{position}"))
+    return _uuid5_text(f"innkeeper:request:{claim_id}:{position}")
 
 
 def device_row(node: str, address: str, book: DeviceBook, functions: Functions) -> PciDevice:
@@ -39,7 +49,9 @@ def device_row(node: str, address: str, book: DeviceBook, functions: Functions) 
     device = book.find(address)
     if device is None:
         return PciDevice(address=address, status="removed")
-    row = PciDevice(
+    function = functions.get(address)
+    parent = functions.get(device.parent) if device.parent else None
+    return PciDevice(
         uuid=device_uuid(node, device.identity or address),
         address=address,
         vendor_id=device.vendor_id,
@@ -51,11 +63,8 @@ def device_row(node: str, address: str, book: DeviceBook, functions: Functions) 
         numa_node=device.cell,
         parent_addr=device.parent,
         **_holder(book.holding(address)),
+        **({} if function is None else {"extra_info": extra_info(device, function, parent)}),
     )
-    function = functions.get(address)
-    if function is not None:
-        row.extra_info = extra_info(device, function, functions.get(device.parent or ""))
-    return row
 
 
 def _holder(holding: Holding | None) -> dict[str, str | None]:
@@ -70,16 +79,18 @@ def _holder(holding: Holding | None) -> dict[str, str | None]:
 
 def extra_info(device: Device, function: PciFunction, parent: PciFunction | None) -> dict[str, str]:
     """What Nova keeps beside the columns, as far as the host says it."""
-    texts = {
-        "parent_ifname": device.parent_netdev,
-        "mac_address": function.mac if device.kind is PciKind.PF else None,
-        **{name: device.tags.get(name) for name in COPIED_TAGS},
-        "rp_uuid": None if device.provider is None else str(device.provider),
-    }
-    found = {name: text for name, text in texts.items() if text}
-    capabilities = dict(_capabilities(device, function, parent))
-    if capabilities:
-        found["capabilities"] = json.dumps(capabilities)
+    found: dict[str, str] = {}
+    if device.parent_netdev:
+        found["parent_ifname"] = device.parent_netdev
+    if device.kind is PciKind.PF and function.mac:
+        found["mac_address"] = function.mac
+    for name in COPIED_TAGS:
+        if (text := device.tags.get(name)) is not None:
+            found[name] = text
+    if device.provider is not None:
+        found["rp_uuid"] = str(device.provider)
+    if capabilities := dict(_capabilities(device, function, parent)):
+        found["capabilities"] = orjson.dumps(capabilities).decode()
     return found
 
 

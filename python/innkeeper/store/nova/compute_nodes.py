@@ -121,6 +121,15 @@ def own_node(writing: Writing) -> int:
     Raises:
         BadRequest: there is none, or several hosts have one of that name.
     """
+    found = own_nodes(writing)
+    if len(found) != 1:
+        why = "before its ComputeNode is" if not found else "without compute_node_id: two have it"
+        raise BadRequest(f"Devices of {writing.node} cannot be written {why}", node=writing.node)
+    return found[0]
+
+
+def own_nodes(writing: Writing) -> list[int]:
+    """Ids of the rows of that name, which several hosts may have; at most two."""
     table, host = writing.shape["compute_nodes"], writing.host
 
     def build(made: Table) -> Select[tuple[int]]:
@@ -130,11 +139,7 @@ def own_node(writing: Writing) -> int:
 
     query = table.statement(("own", host is None), build)
     given = {"of_name": writing.node, "of_host": host}
-    found = [row.id for row in writing.connection.execute(query, given)]
-    if len(found) != 1:
-        why = "before its ComputeNode is" if not found else "without compute_node_id: two have it"
-        raise BadRequest(f"Devices of {writing.node} cannot be written {why}", node=writing.node)
-    return int(found[0])
+    return [int(row.id) for row in writing.connection.execute(query, given)]
 
 
 def _named(shape: Shape, host: str, name: str) -> Named:

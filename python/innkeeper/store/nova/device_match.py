@@ -35,18 +35,42 @@ class Match:
 
 
 def live_rows(
-    writing: Writing, table: NovaTable, node_id: int, drafts: Sequence[Draft]
+    writing: Writing,
+    table: NovaTable,
+    node_id: int,
+    drafts: Sequence[Draft],
+    offered: Collection[str] | None,
 ) -> list[RowMapping]:
-    """The rows that these devices could have; every row of the node where that is asked of all."""
-    if writing.offered is not None or len(drafts) > LOOK_UP:
-        query = table.statement("of node", _select_all)
-        return list(writing.connection.execute(query, {"of_node": node_id}).mappings())
-    some = {
+    """The rows that these devices could have, and of those that are not offered what names them."""
+    of_node = {"of_node": node_id}
+    if len(drafts) > LOOK_UP:
+        every = table.statement("of node", _select_all)
+        return list(writing.connection.execute(every, of_node).mappings())
+    found = _rows_of(writing, table, of_node, drafts) if drafts else []
+    if offered is None:
+        return found
+    known = {row["id"] for row in found}
+    names = table.statement("names of node", _select_names)
+    others = writing.connection.execute(names, of_node).mappings()
+    left = (row for row in others if row["address"] not in offered)
+    return [*found, *(row for row in left if row["id"] not in known)]
+
+
+def _rows_of(
+    writing: Writing, table: NovaTable, of_node: dict[str, int], drafts: Sequence[Draft]
+) -> list[RowMapping]:
+    named = {
         "addresses": [address_of(draft) for draft in drafts],
         "uuids": [draft.fields["uuid"] for draft in drafts if draft.fields.get("uuid")],
     }
     query = table.statement("of devices", _select_some)
-    return list(writing.connection.execute(query, {"of_node": node_id, **some}).mappings())
+    return list(writing.connection.execute(query, {**of_node, **named}).mappings())
+
+
+def _select_names(table: Table) -> Select[Any]:
+    c = table.c
+    query = select(c.id, c.address)
+    return query.where(c.deleted == 0, c.compute_node_id == bindparam("of_node"))
 
 
 def _select_all(table: Table) -> Select[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, select
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, select
 from innkeeper.errors import BadPrimitive
 from innkeeper.objects import PciDevice
 from innkeeper.objects.stored_host import read_extra_info, write_extra_info
-from innkeeper.store.nova.compute_nodes import own_node
+from innkeeper.store.nova.compute_nodes import own_node, own_nodes
 from innkeeper.store.nova.device_match import live_rows, match_rows, parked
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
@@ -25,7 +25,7 @@ _MOVED: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
 
 
 def write_pci_devices(writing: Writing, drafts: Sequence[Draft]) -> None:
-    """Write them; those that were removed are marked deleted.
+    """Write them; those that were removed, and those that the node is told not to have, go.
 
     Raises:
         BadRequest: the node has no row yet, or a device has no address.
@@ -37,13 +37,17 @@ def write_pci_devices(writing: Writing, drafts: Sequence[Draft]) -> None:
         if node_id is None:
             node_id = own = own or own_node(writing)
         by_node.setdefault(node_id, []).append(draft)
+    if writing.offered is not None and len(nodes := own_nodes(writing)) == 1:
+        by_node.setdefault(own := nodes[0], [])
     for node_id, some in by_node.items():
-        _write_of_node(writing, node_id, some)
+        _write_of_node(writing, node_id, some, writing.offered if node_id == own else None)
 
 
-def _write_of_node(writing: Writing, node_id: int, drafts: Sequence[Draft]) -> None:
+def _write_of_node(
+    writing: Writing, node_id: int, drafts: Sequence[Draft], offered: Collection[str] | None
+) -> None:
     table = writing.shape["pci_devices"]
-    match = match_rows(live_rows(writing, table, node_id, drafts), drafts, writing.offered)
+    match = match_rows(live_rows(writing, table, node_id, drafts, offered), drafts, offered)
     for some in sliced(match.gone):
         writing.mark_deleted(table, [table.table.c.id.in_(some)])
     changes = [_change(writing, node_id, row, one) for one, row in match.pairs()]
@@ -91,14 +95,16 @@ def _extra_info(
     table: NovaTable, values: Mapping[str, Any], fields: Mapping[str, Any]
 ) -> str | None:
     """The text, when any part of it changed; what has no column of its own goes into it."""
-    moved = [(name, key) for name, key, _ in _MOVED if not table.has(name)]
+    moved = table.statement("moved", lambda _: _moved_of(table))
     if "extra_info" not in values and not any(name in values for name, _ in moved):
         return None
-    extra = dict(fields.get("extra_info", {}))
-    for name, key in moved:
-        if fields.get(name) is not None:
-            extra[key] = str(fields[name])
-    return write_extra_info(extra)
+    extra = fields.get("extra_info", {})
+    there = [(name, key) for name, key in moved if fields.get(name) is not None]
+    return write_extra_info({**extra, **{key: str(fields[name]) for name, key in there}})
+
+
+def _moved_of(table: NovaTable) -> list[tuple[str, str]]:
+    return [(name, key) for name, key, _ in _MOVED if not table.has(name)]
 
 
 def read_pci_devices(

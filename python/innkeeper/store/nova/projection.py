@@ -103,7 +103,7 @@ class Projection:
         given = list(drafts)
         for kind, write in _WRITERS:
             some = [draft for draft in given if draft.kind is kind]
-            if some:
+            if some or (kind is PciDevice and offered is not None):
                 write(writing, some)
         return tuple(writing.overflows)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import (
@@ -60,13 +61,19 @@ class Moment(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: D102
         if value is None:
             return None
-        naive = value.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-        if dialect.name == "sqlite":
-            return naive.isoformat(sep=" ", timespec="microseconds")
-        return naive
+        return _in_column(value, dialect.name)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: D102
         return value
+
+
+@lru_cache(maxsize=64)
+def _in_column(value: datetime, dialect: str) -> Any:
+    """Kept, since all rows of a transaction have the same moments."""
+    naive = value.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    if dialect == "sqlite":
+        return naive.isoformat(sep=" ", timespec="microseconds")
+    return naive
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from innkeeper.errors import BadRequest
+from innkeeper.store.nova.capacity import Capacity
 from innkeeper.store.nova.overflow import Overflow
 from innkeeper.store.nova.shape import NovaTable, Shape
 
@@ -147,15 +148,19 @@ class Writing:
 
     def _fitting(self, table: NovaTable, change: RowChange) -> dict[str, Any]:
         """The values that the table has columns for and that fit into them."""
+        columns = table.statement("columns", lambda _: _columns(table))
         fitting = {}
         for name, value in change.values.items():
-            if name not in table.table.c or name in KEPT:
+            column = columns.get(name)
+            if column is None:
                 continue
-            capacity = table.capacities.get(name)
+            capacity = column.capacity
             if capacity and isinstance(value, str) and (why := capacity.obstacle(value)):
                 self.overflows.append(Overflow(table.name, name, change.subject, value, why))
             else:
-                fitting[name] = _typed(table, name, value)
+                # PostgreSQL takes no boolean for an integer, and MariaDB gives none back.
+                is_flag = column.is_integer and isinstance(value, bool)
+                fitting[name] = int(value) if is_flag else value
         return fitting
 
     def _new_row(
@@ -165,12 +170,11 @@ class Writing:
         refused = change.values.keys() - values.keys()
         if any(table.requires(name) for name in refused - KEPT):
             return None
-        usual: dict[str, Any] = dict(_USUAL.get(table.name, {}))
-        if table.name in _WITH_UUID:
-            usual["uuid"] = str(uuid4())
-        for name, value in usual.items():
-            if table.has(name) and values.get(name) is None:
+        for name, value in _USUAL.get(table.name, {}).items():
+            if values.get(name) is None and table.has(name):
                 values[name] = _typed(table, name, value)
+        if table.name in _WITH_UUID and values.get("uuid") is None and table.has("uuid"):
+            values["uuid"] = str(uuid4())
         if self.database is Database.EMBEDDED and change.values.get("id") is not None:
             values["id"] = change.values["id"]
         _require_whole(table, change.subject, values)
@@ -178,14 +182,35 @@ class Writing:
 
 
 def _require_whole(table: NovaTable, subject: str, values: Mapping[str, Any]) -> None:
-    needed = (c.name for c in table.table.c if not c.nullable and c.name not in KEPT)
-    missing = sorted(name for name in needed if values.get(name) is None)
+    needed = table.statement("needed", _needed)
+    missing = [name for name in needed if values.get(name) is None]
     if missing:
         raise BadRequest(
             f"{subject} has no row in {table.name} yet, and a new one needs {', '.join(missing)}",
             table=table.name,
             missing=missing,
         )
+
+
+def _needed(table: Table) -> list[str]:
+    return sorted(c.name for c in table.c if not c.nullable and c.name not in KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnFacts:
+    """What a value has to be for a column."""
+
+    capacity: Capacity | None
+    is_integer: bool
+
+
+def _columns(table: NovaTable) -> dict[str, _ColumnFacts]:
+    """Those that objects' values go to."""
+    return {
+        c.name: _ColumnFacts(table.capacities.get(c.name), isinstance(c.type, Integer))
+        for c in table.table.c
+        if c.name not in KEPT
+    }
 
 
 def sliced(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
