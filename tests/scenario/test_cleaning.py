@@ -432,6 +432,35 @@ async def test_many_releases_reach_the_ledger_together(
         assert len(refreshed) == 1
 
 
+async def test_a_command_that_a_killed_daemon_left_is_stopped_before_the_next(
+    make_tracker: MakeTracker, script: Script, tmp_path: Path
+) -> None:
+    script.does("exit 1")
+    async with make_tracker() as tracker:
+        claim = await hold(tracker)
+        (address,) = await release(tracker, claim)
+        await until(lambda: bool(script.runs))
+    about = {
+        "INNKEEPER_DEVICE": address,
+        "INNKEEPER_VENDOR": "8086",
+        "INNKEEPER_PRODUCT": "1889",
+        "INNKEEPER_CLAIM": str(claim.id),
+    }
+    sleep = ("/bin/sleep", "1000")
+    async with (
+        await anyio.open_process(sleep, env=about, stdin=None) as left,
+        await anyio.open_process(
+            sleep, env={**about, "INNKEEPER_DEVICE": "-"}, stdin=None
+        ) as other,
+    ):
+        script.does("exit 0")
+        async with make_tracker() as tracker:
+            await until(lambda: not tracker.cordons())
+            assert await left.wait() == -9
+            assert other.returncode is None
+        other.kill()
+
+
 @pytest.fixture(autouse=True)
 def leave_no_process(script: Script) -> Iterator[None]:
     yield

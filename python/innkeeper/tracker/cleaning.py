@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import anyio
+import anyio.to_thread
 import structlog
 
 from innkeeper.errors import InnkeeperError
@@ -20,6 +21,7 @@ from innkeeper.requests.remarks import Remark
 from innkeeper.tracker.command import Outcome, run_command
 from innkeeper.tracker.cordon_table import Key, key_of
 from innkeeper.tracker.cordons import Cordons
+from innkeeper.tracker.leftovers import stop_leftovers
 from innkeeper.tracker.parts import Parts
 
 log = structlog.get_logger(__name__)
@@ -131,9 +133,12 @@ class Cleaning:
             self._parts.dirt_due.ring()
 
     async def _attempt(self, job: _Job) -> Outcome:
+        variables = job.variables()
+        if await anyio.to_thread.run_sync(stop_leftovers, variables):
+            return Outcome("its command of an earlier attempt still runs and cannot be killed")
         outcome = await run_command(
             job.rule.clean,
-            variables=job.variables(),
+            variables=variables,
             seconds=job.rule.clean_timeout,
             clock=self._parts.clock,
         )

@@ -63,13 +63,7 @@ async def run_command(
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return Outcome(f"cannot be started: {reason}")
-    try:
-        return await _Run(process, seconds, clock).outcome()
-    finally:
-        with anyio.CancelScope(shield=True):
-            _signal(process, signal.SIGKILL)
-            await process.wait()
-            await process.aclose()
+    return await _Run(process, seconds, clock).outcome()
 
 
 @dataclass(slots=True)
@@ -80,45 +74,61 @@ class _Run:
     seconds: float
     clock: Clock
     _kept: bytearray = field(default_factory=bytearray)
-    _too_long: bool = False
     _read_all: anyio.Event = field(default_factory=anyio.Event)
+    _over: anyio.Event = field(default_factory=anyio.Event)
+    _problem: str | None = None
 
     async def outcome(self) -> Outcome:
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._read)
-            group.start_soon(self._stop_when_late)
-            status = await self.process.wait()
-            # Its children, too: the device is handed out next.
-            _signal(self.process, signal.SIGKILL)
-            with anyio.move_on_after(DRAIN_SECONDS):
-                await self._read_all.wait()
-            group.cancel_scope.cancel()
-        output = self._kept.decode(errors="replace")
-        return Outcome(self._problem(status), output)
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._read)
+                group.start_soon(self._stop_when_late)
+                group.start_soon(self._wait)
+                await self._over.wait()
+                # Its children, too: the device is handed out next.
+                self._signal(signal.SIGKILL)
+                with anyio.move_on_after(DRAIN_SECONDS):
+                    await self._read_all.wait()
+                group.cancel_scope.cancel()
+        finally:
+            await self._let_go()
+        return Outcome(self._problem, self._kept.decode(errors="replace"))
 
     async def _read(self) -> None:
-        assert self.process.stdout is not None
-        async for chunk in self.process.stdout:
-            self._kept += chunk
-            del self._kept[:-MOST_OUTPUT]
+        if self.process.stdout is not None:
+            async for chunk in self.process.stdout:
+                self._kept += chunk
+                del self._kept[:-MOST_OUTPUT]
         self._read_all.set()
+
+    async def _wait(self) -> None:
+        status = await self.process.wait()
+        if self._problem is None and status < 0:
+            self._problem = f"killed by signal {-status}"
+        elif self._problem is None and status:
+            self._problem = f"exit status {status}"
+        self._over.set()
 
     async def _stop_when_late(self) -> None:
         await self.clock.sleep(self.seconds)
-        self._too_long = True
-        _signal(self.process, signal.SIGTERM)
+        self._problem = f"not done within {self.seconds:g} s"
+        self._signal(signal.SIGTERM)
         await self.clock.sleep(GRACE_SECONDS)
-        _signal(self.process, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        await self.clock.sleep(GRACE_SECONDS)
+        self._problem += ", and it cannot be killed"
+        self._over.set()
 
-    def _problem(self, status: int) -> str | None:
-        if self._too_long:
-            return f"not done within {self.seconds:g} s"
-        if status < 0:
-            return f"killed by signal {-status}"
-        return f"exit status {status}" if status else None
+    async def _let_go(self) -> None:
+        """What the kernel does not let die is not waited for: neither claims nor a stop depend on it."""
+        self._signal(signal.SIGKILL)
+        with anyio.CancelScope(shield=True):
+            if self.process.stdout is not None:
+                await self.process.stdout.aclose()
+            with anyio.move_on_after(GRACE_SECONDS):
+                await self.process.wait()
 
-
-def _signal(process: Process, number: signal.Signals) -> None:
-    """To everything in its session's process group, its leader being gone or not."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+    def _signal(self, number: signal.Signals) -> None:
+        """To everything in its process group, whether its leader is there or not."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
