@@ -47,14 +47,15 @@ class LedgerModel:
             key=lambda device: device.address,
         )
 
-    def first_devices(self, request: Request) -> tuple[str, ...] | None:
-        """Of all sets of free devices that are what is asked, the first by address."""
+    def possible_devices(self, request: Request) -> set[tuple[str, ...]]:
+        """Every set of free devices that is what is asked, by address."""
         wanted = Counter[str]()
         for part in request.devices:
-            wanted[part.product_id] += part.count
+            wanted[part.product_id or ""] += part.count
+        found = set()
         for chosen in combinations(self.free_devices(), wanted.total()):
             addresses = tuple(device.address for device in chosen)
             parents = {device.parent for device in chosen}
             if Counter(it.product_id for it in chosen) == wanted and parents.isdisjoint(addresses):
-                return addresses
-        return None
+                found.add(addresses)
+        return found

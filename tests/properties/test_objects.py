@@ -147,12 +147,16 @@ def assert_versions(value: Any, manifest: Any) -> None:
 @THOROUGH
 def test_objects_of_ours_come_back(kind: type[VersionedObject], data: st.DataObject) -> None:
     source = drawn(kind, data)
+    assert VersionedObject.from_primitive(source.to_primitive()) == source
+    assert kind.from_json(source.to_json()) == source
     for version in kind.SHAPES.versions:
-        primitive = source.to_primitive(version)
+        try:
+            primitive = source.to_primitive(version)
+        except NoBackport:
+            continue
         again = VersionedObject.from_primitive(primitive)
-        assert again == source
         assert again.object_version == version
-        assert kind.from_json(source.to_json(version)) == source
+        assert again.to_primitive() == primitive
     assert kind.model_validate_json(source.model_dump_json()) == source
 
 
