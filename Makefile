@@ -48,8 +48,9 @@ format: ## rewrite what the formatters would
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-bench: $(STAMPS)/release $(STAMPS)/interop ## the core's and the objects' benchmarks
+bench: $(STAMPS)/release $(STAMPS)/interop ## the core, PCI and the objects, beside Nova's own
 	cargo bench -p innkeeper-core
+	$(BIN)/python -m benches.bench_pci
 	$(BIN)/python benches/bench_objects.py
 
 clean: ## everything that was built

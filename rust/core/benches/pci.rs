@@ -82,11 +82,15 @@ fn claim_and_free(group: &mut Group<'_>, id: BenchmarkId, ledger: &mut Ledger, r
     });
 }
 
-fn fits_and_claims(criterion: &mut Criterion) {
+const PLAIN: &str = "type-PCI";
+
+fn hosts_by_name() -> impl Iterator<Item = (String, Vec<Device>, &'static str)> {
     let of_vfs = SIZES.map(|size| (size.to_string(), devices(size), "type-VF"));
-    let plain = ("1024_plain".to_owned(), plain_functions(1024), "type-PCI");
-    let hosts = of_vfs.into_iter().chain([plain]);
-    for (name, devices, kind) in hosts {
+    of_vfs.into_iter().chain([("1024_plain".to_owned(), plain_functions(1024), PLAIN)])
+}
+
+fn fits_and_claims(criterion: &mut Criterion) {
+    for (name, devices, kind) in hosts_by_name() {
         let mut ledger = ledger(devices);
         for count in [1, 8] {
             let request = near([part(vec![pattern(vf_product(), kind)], count)]);
@@ -119,12 +123,13 @@ fn syncs(criterion: &mut Criterion) {
 
 fn fills(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pci_fill");
-    let request = anywhere([vfs(1)]);
-    for size in SIZES {
-        let empty = ledger(devices(size));
+    for (name, devices, kind) in hosts_by_name() {
+        let empty = ledger(devices);
+        let request = anywhere([part(vec![pattern(vf_product(), kind)], 1)]);
+        let size = if kind == PLAIN { 1024 } else { name.parse().unwrap() };
         let claims: Vec<ClaimId> =
             (0..size).map(|number| format!("{number:036}").as_str().into()).collect();
-        group.bench_function(BenchmarkId::new("one_by_one", size), |bench| {
+        group.bench_function(BenchmarkId::new("one_by_one", name), |bench| {
             bench.iter_batched(
                 || (empty.clone(), claims.clone()),
                 |(mut ledger, claims)| {
