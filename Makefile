@@ -50,8 +50,8 @@ format: ## rewrite what the formatters would
 
 bench: $(STAMPS)/release $(STAMPS)/interop ## the core, PCI and the objects, beside Nova's own
 	cargo bench -p innkeeper-core
-	$(BIN)/python -m benches.bench_pci
 	$(BIN)/python benches/bench_objects.py
+	$(BIN)/python -m benches.bench_pci
 
 clean: ## everything that was built
 	rm -rf $(VENV) $(VENV)-interop $(STAMPS) target dist python/innkeeper/*.so
