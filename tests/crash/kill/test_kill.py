@@ -1,6 +1,7 @@
 """The daemon is killed at every write point of a claim's life; what it answered is there after.
 
-The life covers claim, confirm, lease expiry, release and abort. A first run counts the write points;
+The life covers claim, confirm, lease expiry, release and abort, and the cleaning of the device that each of
+them held: whatever point the daemon dies at, nobody is given a device that was not cleaned. A first run counts the write points;
 then one daemon after another is killed at one of them and started again on what it left behind.
 """
 
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import pytest
@@ -121,6 +123,7 @@ def live(client: httpx.Client, told: Told) -> None:
     step(A, "released", "DELETE", f"/v1/claims/{A}")
     step(C, "aborted", "POST", f"/v1/claims/{C}/abort")
     claim(D)
+    wait_clean(client)
 
 
 def vf_product(client: httpx.Client) -> str:
@@ -131,6 +134,7 @@ def vf_product(client: httpx.Client) -> str:
 def check(client: httpx.Client, told: Told) -> None:
     """Every answered claim is there, no other is, and ledger, store and history agree."""
     wait_lapsed(client)
+    wait_clean(client)
     every = [("state", state) for state in (*LIVE, "aborted", "released")]
     claims = {
         claim["id"]: claim
@@ -161,14 +165,35 @@ def check_history(client: httpx.Client) -> None:
     for claim_id in (A, B, C, D):
         kinds = [event["kind"] for event in events if event["claim_id"] == claim_id]
         assert kinds.count("claimed") == min(len(kinds), 1)
-        assert sum(kind in ("released", "aborted", "lapsed") for kind in kinds) <= 1
+        ends = sum(kind in ("released", "aborted", "lapsed") for kind in kinds)
+        assert ends <= 1
+        assert kinds.count("cordoned") == kinds.count("uncordoned") == ends
+    check_cleaned_between_holders(events)
+
+
+def check_cleaned_between_holders(events: list[dict[str, Any]]) -> None:
+    """Each device is cleaned once for each mark, and never marked twice."""
+    marks: dict[str, list[str]] = {}
+    for event in events:
+        if event["kind"] in ("cordoned", "uncordoned"):
+            marks.setdefault(event["details"]["subject"], []).append(event["kind"])
+    for kinds in marks.values():
+        assert kinds == ["cordoned", "uncordoned"] * (len(kinds) // 2)
+
+
+def wait_clean(client: httpx.Client) -> None:
+    """A daemon that starts goes on with what is dirty."""
+    deadline = monotonic() + 30
+    while client.get("/v1/cordons").json()["cordons"]:
+        assert monotonic() < deadline
+        sleep(0.02)
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> dict[str, str]:
-    """All simulated devices may be handed out."""
+    """All simulated devices may be handed out, and are cleaned after."""
     path = tmp_path / "innkeeper.toml"
-    path.write_text('[[devices]]\nvendor_id = "8086"\n')
+    path.write_text('[[devices]]\nvendor_id = "8086"\nclean = ["true"]\n')
     return {"INNKEEPER_CONFIG": str(path)}
 
 
@@ -218,5 +243,6 @@ def test_a_kill_at_any_write_point_loses_no_answered_claim(
     assert points >= NORMAL_KILLS
     chosen = sorted({1 + index * (points - 1) // (kills - 1) for index in range(kills)})
     died = [kill_and_compare(tmp_path / str(point), shim, config, point) for point in chosen]
-    assert sum(died) >= 0.95 * len(died)
+    # What is cleaned meanwhile makes the number of write points differ from run to run.
+    assert sum(died) >= 0.9 * len(died)
     sys.stdout.write(f"{sum(died)} kills at {points} write points\n")
