@@ -174,6 +174,10 @@ impl Taking<'_, '_, '_> {
     fn take_single(&mut self, part: usize, slot: Slot) -> Result<Option<Slot>, Undecided> {
         let Some(one) = self.plan.parts.get(part) else { return Ok(None) };
         let next = one.next_free(self.trial, Some(slot));
+        // What was taken since this became the head of its pool may bar it.
+        if !self.trial.is_free(slot) {
+            return Ok(next);
+        }
         let contested = self.plan.is_contested(self.want, one, slot, self.trial);
         if !contested || self.leaves_a_solution(&[slot])? {
             self.take(slot);
@@ -213,8 +217,9 @@ impl Taking<'_, '_, '_> {
 mod tests {
     use crate::ledger::{BookError, Ledger};
     use crate::misfit::{MisfitCode, NoFit};
-    use crate::request::Request;
-    use crate::samples::{booked, host_of_pfs, id, pfs_and_vfs};
+    use crate::pci::{Matcher, Pattern};
+    use crate::request::{DeviceRequest, Request};
+    use crate::samples::{booked, host_of_pfs, id, pf_with_vfs, pfs_and_vfs, plain_host, tagged};
 
     fn refused(ledger: &mut Ledger, request: &Request) -> NoFit {
         match ledger.book(id("refused"), request) {
@@ -252,6 +257,21 @@ mod tests {
         let mut ledger = Ledger::new(host_of_pfs(&[4, 1]));
         let got = booked(&mut ledger, "a", &pfs_and_vfs(1, 2));
         assert_eq!(got, ["0000:00:01.2", "0000:00:01.3", "0001:00:00.0"]);
+    }
+
+    #[test]
+    fn a_pf_that_comes_after_its_vf_is_not_given_beside_it() {
+        let with_tag = |number| {
+            let mut family = pf_with_vfs(number, 1);
+            let pf = tagged(family.remove(0), &[("more", None)]);
+            [pf, family.remove(0)]
+        };
+        let devices = [with_tag(0), with_tag(1)].concat();
+        let mut ledger = Ledger::new(plain_host().with_devices(devices).unwrap());
+        let kind = |name| Pattern::default().with("dev_type", Some(name));
+        let any = Matcher::new(vec![kind("type-PF"), kind("type-VF")]);
+        let two = Request::default().with_device_request(DeviceRequest::new("any", any, 2));
+        assert_eq!(booked(&mut ledger, "a", &two), ["0000:00:01.0", "0001:00:01.0"]);
     }
 
     #[test]
