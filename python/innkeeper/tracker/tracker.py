@@ -191,8 +191,11 @@ class Tracker:
         rules, aliases = DeviceRules.of(config), Aliases.of(config)
         self._parts.config, self._parts.rules, self._parts.aliases = config, rules, aliases
         self._parts.line.reword(aliases)
-        await self._audits.adopt(self._parts.host)
-        warn_of_retired(self._parts.offer.remarks)
+        try:
+            await self._audits.adopt(self._parts.host)
+        finally:
+            self._parts.line.serve()
+            warn_of_retired(self._parts.offer.remarks)
 
     # -- what there is -----------------------------------------------------------------------
 
