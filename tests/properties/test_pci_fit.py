@@ -33,7 +33,7 @@ from innkeeper.objects.host import Withheld
 from innkeeper.objects.request import DeviceUnit, NumaPolicy, UnitMember, UnitPlace
 
 DEEP = "TEST_INNKEEPER_DEEP" in os.environ
-EXAMPLES = 20_000 if DEEP else 300
+EXAMPLES = 10_000 if DEEP else 300
 
 VENDOR = "8086"
 PRODUCTS = ("1592", "1889")

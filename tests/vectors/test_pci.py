@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.vectors.rows import Row, read_rows
 
 RECORDED = ROOT / "tests" / "data" / "vectors" / "pci"
 DIFFERENCES = ROOT / "docs" / "differences-from-nova.md"
+QUIRKS = 37
 
 #: family -> rows
 CLAIMS = {
@@ -145,3 +146,25 @@ def test_another_answer_is_an_undocumented_difference(
     path.write_text(json.dumps(change(row)))
     assert main([str(path)]) == 1
     assert "1 different" in capsys.readouterr().out
+
+
+def test_every_quirk_is_accounted_for() -> None:
+    """The table names each once, says whether it is kept or fixed, and tests that exist."""
+    rows = list(_quirk_rows())
+    assert [number for number, *_ in rows] == list(range(1, QUIRKS + 1))
+    for number, verdict, shown in rows:
+        assert verdict in ("kept", "fixed"), f"Q{number}: {verdict}"
+        assert shown, f"Q{number} names no test"
+        for path, name in shown:
+            source = (ROOT / path).read_text()
+            assert re.search(rf"\b(fn|def) {name}\(", source), f"Q{number}: {path}::{name}"
+
+
+def _quirk_rows() -> Iterator[tuple[int, str, list[tuple[str, str]]]]:
+    """Number, verdict, and file and name of each test."""
+    section = DIFFERENCES.read_text().partition("### The 37 quirks")[2].partition("\n## ")[0]
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0].isdigit():
+            shown = re.findall(r"`([\w/.-]+)::(\w+)`", cells[3])
+            yield int(cells[0]), cells[2], shown
