@@ -85,7 +85,7 @@ def on_host(
         yield OnHost(figures, seconds, host, entries=entries, pattern=pattern, ask=ask)
 
 
-def dense(figures: Figures, seconds: float) -> dict[int, OnHost]:
+def dense(figures: Figures, seconds: float) -> dict[int, dict[str, float]]:
     """Hosts of all sizes; what must be reached is told on one of them."""
     told = {}
     for size in SIZES:
@@ -99,15 +99,15 @@ def dense(figures: Figures, seconds: float) -> dict[int, OnHost]:
             bench.all_lines()
             if size == DENSE:
                 bench.memory()
-        told[size] = bench
+        told[size] = bench.took
     return told
 
 
-def tell_growth(figures: Figures, told: dict[int, OnHost]) -> None:
+def tell_growth(figures: Figures, told: dict[int, dict[str, float]]) -> None:
     """Syncs and filling may grow as the devices do, decisions not at all."""
     figures.head(f"growth over {', '.join(f'{size:,}' for size in told)} VFs")
-    for name in told[DENSE].took:
-        took = [bench.took[name] for bench in told.values()]
+    for name in told[DENSE]:
+        took = [medians[name] for medians in told.values()]
         linear = name.startswith(("first", "nothing", "fill"))
         most = (SIZES[-1] / SIZES[0] if linear else 1) * TOLERANCE
         words = f"{', '.join(duration(one) for one in took)}; {took[-1] / took[0]:.1f}x"

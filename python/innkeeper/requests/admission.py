@@ -85,12 +85,12 @@ class Admission:
         self._rule_of = {address: self._rule_of[address] for address in self.by_address}
         before = ((address, self.devices.get(address)) for address in stale)
         self.replaced = {address: device for address, device in before if device is not None}
+        self._name(fresh)
         renewed = {one.address: self._device_of(one) for one in fresh}
         self.devices = {
             address: renewed[address] if address in renewed else self.devices[address]
             for address in self.by_address
         }
-        self._name(fresh)
 
     def find_rules(self, fresh: Sequence[PciFunction]) -> Sequence[DeviceRule | None]:
         """The entry that admits each; one may name the PF, so the parents are shown too."""
@@ -139,7 +139,7 @@ class Admission:
                 "parent_netdev": parent.netdevs[0] if parent and parent.netdevs else None,
                 "iommu_group": function.iommu_group,
                 "switch": function.switch,
-                "identity": identity_of(function, self._serials),
+                "identity": self._identities.get(function.address),
                 "provider": None,
                 "withheld": None,
             }
