@@ -8,7 +8,9 @@ from tests.vectors.changes_replay import judge_change
 from tests.vectors.fields_replay import judge_field
 from tests.vectors.hydrate_replay import judge_hydration
 from tests.vectors.pci.alias_replay import judge_aliases
+from tests.vectors.pci.pool_replay import judge_pools
 from tests.vectors.pci.spec_replay import judge_specs
+from tests.vectors.pci.state_replay import judge_state
 from tests.vectors.pci_replay import judge_claim, judge_match, judge_steps, judge_view
 from tests.vectors.rows import Row
 from tests.vectors.rpc_replay import judge_call
@@ -26,6 +28,8 @@ JUDGES: dict[str, Callable[[Row], Verdict]] = {
     "devspec_match": judge_specs,
     "whitelist_first_match": judge_specs,
     "alias_parse": judge_aliases,
+    "pool_serial": judge_pools,
+    "state_machine": judge_state,
     "prop_match": judge_match,
     "placement_view": judge_view,
     **dict.fromkeys(("fill_free", "tracker", "corner"), judge_steps),
