@@ -208,7 +208,7 @@ def test_a_cordon_keeps_claims_off_and_says_why(run: CommandLine) -> None:
     shown = run("show").expect(0).out
     assert "Takes no new claims" in shown
     assert "2 withheld" in shown
-    assert "takes new claims again" in run("devices", "uncordon", kept).expect(0).out
+    assert "is no longer cordoned" in run("devices", "uncordon", kept).expect(0).out
     run("devices", "uncordon", kept).expect(1)
     history = [one["kind"] for one in run("history", "-o", "json").expect(0).json]
     assert history.count("cordoned") >= 2

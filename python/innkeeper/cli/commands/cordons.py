@@ -90,7 +90,7 @@ _EXAMPLES = {CordonKind.CELL: "1", CordonKind.CPU: "4", CordonKind.DEVICE: "0000
 
 def put_cordon(output: str, one: Cordon) -> None:
     """One cordon that was placed or lifted."""
-    words = cordoned_words if one.lifted_at is None else _lifted_words
+    words = _placed_words if one.lifted_at is None else _lifted_words
     put(
         output,
         {
@@ -102,9 +102,15 @@ def put_cordon(output: str, one: Cordon) -> None:
     )
 
 
+def _placed_words(one: Cordon) -> str:
+    where = f"{place_words(one)} " if one.kind is CordonKind.DEVICE else ""
+    return f"{where}{cordoned_words(one)}"
+
+
 def _lifted_words(one: Cordon) -> str:
+    """Not that it takes claims again: something else may stand against that."""
     was = "dirty" if one.cause is CordonCause.DIRTY else "cordoned"
-    return f"{place_words(one)} takes new claims again; it was {was}: {one.reason}"
+    return f"{place_words(one)} is no longer {was}; the reason was: {one.reason}"
 
 
 def cordons(context: typer.Context, output: ListOutput = "table") -> None:
