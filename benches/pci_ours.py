@@ -22,6 +22,7 @@ from innkeeper.config import Config
 from innkeeper.drivers.base import Change
 from innkeeper.drivers.still import no_changes
 from innkeeper.objects import Host, Request
+from innkeeper.requests.admission import Admission
 from innkeeper.requests.inventory import take_inventory
 from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker.audits import Audits
@@ -80,7 +81,7 @@ def fill(host: Host, config: Config, pattern: dict[str, str], count: int) -> Sam
 
 def nova_pools(host: Host, config: Config) -> tuple[NovaPools, str]:
     """The pools of a host where every device is free, and the address of one."""
-    book, devices = DeviceBook(), take_inventory(host, config).devices
+    book, devices = DeviceBook(Admission()), take_inventory(host, config).devices
     book.observe(devices)
     return book.pools, devices[-1].address
 

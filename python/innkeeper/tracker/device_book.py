@@ -7,13 +7,31 @@ claims by their changes, and collects the devices whose record may have to be wr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
-from innkeeper.objects import Claim, Device, PciKind, PlacedDevice
+from innkeeper.objects import Claim, Device, PciFunction, PciKind, PlacedDevice
 from innkeeper.tracker.device_status import Facts, Hold, hold_of
 from innkeeper.tracker.nova_pools import NovaPools, order
+
+
+class Observed(Protocol):
+    """What the host has, as it was seen last."""
+
+    @property
+    def by_address(self) -> Mapping[str, PciFunction]:
+        """All functions; another mapping when any of them is another."""
+        ...
+
+    def identity(self, address: str) -> str | None:
+        """Of the hardware that is there; see `Device.identity`."""
+        ...
+
+    def address_of(self, identity: str | None) -> str | None:
+        """Where hardware is; null when it is not there, or does not say who it is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +56,23 @@ _NO_WEIGHT = _Weight(Hold.FREE, None)
 class DeviceBook:
     """The devices of one host, by address."""
 
-    def __init__(self) -> None:
+    def __init__(self, observed: Observed) -> None:
+        """Keep the devices of a host; `observed` is always as new as the devices that are told."""
+        self._observed = observed
         self.pools = NovaPools()
         self._seen: Sequence[Device] = ()
+        self._functions: Mapping[str, PciFunction] | None = None
         self._devices: dict[str, Device] = {}
         self._last: dict[str, Device] = {}
         """What left the host while somebody holds it, as it was."""
         self._children: defaultdict[str, set[str]] = defaultdict(set)
-        self._at: defaultdict[str, set[str]] = defaultdict(set)
-        """Addresses by identity. Two where a card was moved that is held: the old one keeps what
-        its claim knows."""
         self._claims: dict[UUID, Claim] = {}
-        self._by_identity: dict[str, UUID] = {}
         self._laid: dict[UUID, tuple[str, ...]] = {}
-        self._holdings: dict[str, Holding] = {}
+        self._holdings: dict[str, dict[str, Holding]] = {}
+        """By the address where it was given. Of several at one, since hardware was moved there,
+        `holding` tells the right one."""
+        self._left: dict[str, PlacedDevice] = {}
+        """Where hardware was that is held and is elsewhere now: the ledger keeps that booked, too."""
         self._weights: dict[str, _Weight] = {}
         self._below: dict[str, list[int]] = {}
         """For each PF, how many VFs of it are held, by how firmly."""
@@ -65,20 +86,28 @@ class DeviceBook:
 
         Nothing is also where a card was that is held and is elsewhere now: it has one record.
         """
-        device = self._devices.get(address)
+        device, held = self._devices.get(address), self.holding(address)
         if device is None:
-            held = self._holdings.get(address)
-            return None if held is None else self._last.get(address) or _as_device(held.placed)
-        return None if self._is_left_behind(device) else device
+            return None if held is None else self._absent(held.placed)
+        if device.identity == self._observed.identity(address):
+            return device
+        # The record of a claim, whose hardware is not there: who that is the claim knows best.
+        return None if held is None else _known_as(device, held.placed.identity)
 
-    def _is_left_behind(self, device: Device) -> bool:
-        if device.identity is None or len(self._at[device.identity]) < 2:
-            return False
-        return device.address not in self._holdings
+    def _absent(self, placed: PlacedDevice) -> Device:
+        last = self._last.get(placed.address)
+        return _as_device(placed) if last is None else _known_as(last, placed.identity)
 
     def holding(self, address: str) -> Holding | None:
-        """Who holds it."""
-        return self._holdings.get(address)
+        """Who holds it: before all others whoever was given this very hardware."""
+        held = self._holdings.get(address)
+        if not held or len(held) == 1:
+            return next(iter(held.values())) if held else None
+        device = self._devices.get(address)
+        identity = device.identity if device else None
+        return min(
+            held.values(), key=lambda one: (one.placed.identity != identity, one.placed.address)
+        )
 
     def facts(self, address: str) -> Facts:
         """What its status follows from."""
@@ -113,20 +142,25 @@ class DeviceBook:
 
     def observe(self, devices: Sequence[Device]) -> None:
         """Take over what is offered now; costs a look at each device, and work for what differs."""
-        if devices is self._seen:
-            return
-        before, self._seen = self._devices, devices
-        now = {device.address: device for device in devices}
+        if devices is not self._seen:
+            self._seen = devices
+            self._take_over({device.address: device for device in devices})
+        if self._observed.by_address is not self._functions:
+            self._functions = self._observed.by_address
+            self._lay_again()
+
+    def _take_over(self, now: dict[str, Device]) -> None:
+        before = self._devices
         gone = [address for address in before if address not in now]
         changed = [one for address, one in now.items() if _differ(before.get(address), one)]
-        old = [before[one.address] for one in changed if one.address in before]
-        old += [before[address] for address in gone]
-        for device in old:
-            self._take_out(device)
+        for device in changed:
+            if device.address in before:
+                self._take_out(before[device.address])
+        for address in gone:
+            self._take_out(before[address])
         self._devices = now
         for device in changed:
             self._put_in(device)
-        self._lay_again({one.identity for one in (*old, *changed) if one.identity})
         for address in (*gone, *(one.address for one in changed)):
             self._weigh(address)
 
@@ -140,22 +174,16 @@ class DeviceBook:
             self._last[address] = device
         if device.parent is not None:
             self._children[device.parent].discard(address)
-        if device.identity is not None:
-            self._at[device.identity].discard(address)
 
     def _put_in(self, device: Device) -> None:
         self.pools.add(device)
         self._last.pop(device.address, None)
         if device.parent is not None:
             self._children[device.parent].add(device.address)
-        if device.identity is not None:
-            self._at[device.identity].add(device.address)
 
-    def _lay_again(self, identities: Iterable[str]) -> None:
+    def _lay_again(self) -> None:
         """Hardware may be elsewhere now, and then it is held there."""
-        claim_ids = {self._by_identity[one] for one in identities if one in self._by_identity}
-        for claim_id in sorted(claim_ids):
-            claim = self._claims[claim_id]
+        for claim_id, claim in tuple(self._claims.items()):
             if self._laid[claim_id] != tuple(map(self._place, claim.placement.devices)):
                 self._drop(claim_id)
                 self._keep(claim)
@@ -186,33 +214,32 @@ class DeviceBook:
         laid = [(self._place(placed), placed) for placed in claim.placement.devices]
         self._laid[claim.id] = tuple(address for address, _ in laid)
         for address, placed in laid:
-            self._holdings[address] = Holding(claim, placed)
-            if placed.identity is not None:
-                self._by_identity[placed.identity] = claim.id
-        self._weigh_all(claim.id)
+            self._holdings.setdefault(address, {})[placed.address] = Holding(claim, placed)
+            if address != placed.address:
+                self._left[placed.address] = placed
+        self._weigh_all(claim)
 
     def _drop(self, claim_id: UUID) -> None:
         claim = self._claims.pop(claim_id, None)
         if claim is None:
             return
-        for placed in claim.placement.devices:
-            if self._by_identity.get(placed.identity or "") == claim_id:
-                del self._by_identity[placed.identity or ""]
-        for address in self._laid[claim_id]:
-            held = self._holdings.get(address)
-            if held is not None and held.claim.id == claim_id:
-                del self._holdings[address]
-        self._weigh_all(claim_id)
+        for address, placed in zip(self._laid[claim_id], claim.placement.devices, strict=True):
+            self._left.pop(placed.address, None)
+            held = self._holdings.get(address, {})
+            held.pop(placed.address, None)
+            if not held:
+                self._holdings.pop(address, None)
+        self._weigh_all(claim)
         del self._laid[claim_id]
 
-    def _weigh_all(self, claim_id: UUID) -> None:
-        for address in self._laid[claim_id]:
+    def _weigh_all(self, claim: Claim) -> None:
+        given = {placed.address for placed in claim.placement.devices}
+        for address in sorted(given.union(self._laid[claim.id])):
             self._weigh(address)
 
     def _place(self, placed: PlacedDevice) -> str:
         """Where the hardware is that was given out at an address."""
-        elsewhere = self._at.get(placed.identity or "", set()) - {placed.address}
-        return min(elsewhere, key=order) if elsewhere else placed.address
+        return self._observed.address_of(placed.identity) or placed.address
 
     # -- what follows from it ----------------------------------------------------------------
 
@@ -231,10 +258,12 @@ class DeviceBook:
         self._judge(address)
 
     def _weight(self, address: str) -> _Weight:
-        device, holding = self._devices.get(address), self._holdings.get(address)
+        device, holding = self._devices.get(address), self.holding(address)
         if holding is not None:
             parent = device.parent if device else holding.placed.parent
             return _Weight(hold_of(holding.claim.state), parent)
+        if (left := self._left.get(address)) is not None:
+            return _Weight(Hold.WITHHELD, left.parent)
         if device is not None and device.withheld is not None:
             return _Weight(Hold.WITHHELD, device.parent)
         return _NO_WEIGHT
@@ -272,6 +301,12 @@ class DeviceBook:
 
 def _differ(before: Device | None, now: Device) -> bool:
     return before is not now and before != now
+
+
+def _known_as(device: Device, identity: str | None) -> Device:
+    if device.identity == identity:
+        return device
+    return device.model_copy(update={"identity": identity})
 
 
 def _as_device(placed: PlacedDevice) -> Device:

@@ -7,7 +7,7 @@ it, so a key that is gone from these is gone from the row (Nova keeps such keys 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from uuid import NAMESPACE_URL, UUID
 
@@ -15,12 +15,9 @@ import orjson
 
 from innkeeper.objects import Device, PciFunction, PciKind
 from innkeeper.objects.pci_device import PciDevice
-from innkeeper.tracker.device_book import DeviceBook, Holding
+from innkeeper.tracker.device_book import DeviceBook, Holding, Observed
 from innkeeper.tracker.device_status import status_of
 from innkeeper.tracker.nova_pools import DEV_TYPES
-
-Functions = Mapping[str, PciFunction]
-"""What the host has, by address."""
 
 COPIED_TAGS = ("managed", "live_migratable")
 """Tags that Nova copies into a device's record, unless null."""
@@ -44,13 +41,11 @@ def request_id(claim_id: UUID, position: int) -> str:
     return _uuid5_text(f"innkeeper:request:{claim_id}:{position}")
 
 
-def device_row(node: str, address: str, book: DeviceBook, functions: Functions) -> PciDevice:
+def device_row(node: str, address: str, book: DeviceBook, observed: Observed) -> PciDevice:
     """The whole row: it may be that none was made of the device yet."""
     device = book.find(address)
     if device is None:
         return PciDevice(address=address, status="removed")
-    function = functions.get(address)
-    parent = functions.get(device.parent) if device.parent else None
     return PciDevice(
         uuid=device_uuid(node, device.identity or address),
         address=address,
@@ -63,8 +58,24 @@ def device_row(node: str, address: str, book: DeviceBook, functions: Functions) 
         numa_node=device.cell,
         parent_addr=device.parent,
         **_holder(book.holding(address)),
-        **({} if function is None else {"extra_info": extra_info(device, function, parent)}),
+        **_facts(device, observed),
     )
+
+
+def _facts(device: Device, observed: Observed) -> dict[str, dict[str, str]]:
+    """Nothing, so that the row keeps what it has, where the host has not that very device."""
+    function = observed.by_address.get(device.address)
+    if function is None or not _is_of(function, device, observed):
+        return {}
+    parent = observed.by_address.get(device.parent) if device.parent else None
+    return {"extra_info": extra_info(device, function, parent)}
+
+
+def _is_of(function: PciFunction, device: Device, observed: Observed) -> bool:
+    """A card that took the place of one that is held shows nothing of that."""
+    if function.vendor_id != device.vendor_id or function.product_id != device.product_id:
+        return False
+    return device.identity is None or device.identity == observed.identity(device.address)
 
 
 def _holder(holding: Holding | None) -> dict[str, str | None]:

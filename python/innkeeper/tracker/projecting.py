@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from innkeeper.objects import ChangeSet, Claim, PciDevice, PciFunction
 from innkeeper.objects.base import VersionedObject
@@ -19,11 +19,10 @@ class Projecting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._book = DeviceBook()
+        self._book = DeviceBook(parts.offer.admission)
         for claim in parts.register:
             self._book.follow(claim)
-        self._seen: tuple[PciFunction, ...] = ()
-        self._functions: dict[str, PciFunction] = {}
+        self._functions: Mapping[str, PciFunction] = {}
 
     def of_host(self) -> tuple[VersionedObject, ...]:
         """Service, node, devices whose row may be another, and instances that hold any of these.
@@ -73,13 +72,13 @@ class Projecting:
             self._book.forget(claim)
 
     def _observe(self) -> None:
+        """Take over the devices, and what their functions say beside."""
         self._book.observe(self._parts.inventory.devices)
-        functions = self._parts.host.functions
-        if functions is self._seen:
+        before, now = self._functions, self._parts.offer.admission.by_address
+        if now is before:
             return
-        before, self._seen = self._functions, functions
-        self._functions = {function.address: function for function in functions}
-        for address, function in self._functions.items():
+        self._functions = now
+        for address, function in now.items():
             if before.get(address) is not function:
                 self._book.touch_family(address)
 
@@ -87,7 +86,7 @@ class Projecting:
         node = self._parts.node
         yield self._node_row()
         for address in self._book.take_touched():
-            yield device_row(node, address, self._book, self._functions)
+            yield device_row(node, address, self._book, self._parts.offer.admission)
         yield from instance_rows(node, claims)
 
     def _node_row(self) -> ComputeNode:

@@ -32,6 +32,7 @@ from innkeeper.objects import (
     Quantity,
     Request,
 )
+from innkeeper.requests.admission import Admission
 from innkeeper.tracker.convert import placement_object
 from innkeeper.tracker.device_book import DeviceBook
 from innkeeper.tracker.device_status import status_of
@@ -100,7 +101,7 @@ class World:
     def __init__(self, shape: str, before: Statuses) -> None:
         self.devices = SHAPES[shape]
         self.offered = [one for one, s in zip(self.devices, before, strict=True) if s not in GONE]
-        self.book, self.claims = DeviceBook(), {}
+        self.book, self.claims = DeviceBook(Admission()), {}
         self.ledger = _core.Ledger(self.inventory())
         self.book.observe(tuple(self.offered))
         for number, (device, status) in enumerate(zip(self.devices, before, strict=True)):
