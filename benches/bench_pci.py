@@ -10,6 +10,7 @@ Run `make bench`, or `make interop` once and then `python -m benches.bench_pci [
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -118,6 +119,8 @@ def main(seconds: float) -> int:
     if not PEER_PYTHON.exists():
         print(f"no peer: {PEER_PYTHON} does not exist; `make interop` sets it up")
         return 2
+    # As `serve` does: what was loaded is no garbage.
+    gc.freeze()
     figures = Figures()
     tell_machine()
     tell_growth(figures, dense(figures, seconds))
