@@ -86,11 +86,12 @@ class DeviceBook:
 
         Nothing is also where a card was that is held and is elsewhere now: it has one record.
         """
-        device, held = self._devices.get(address), self.holding(address)
+        device = self._devices.get(address)
+        if device is not None and device.identity == self._observed.identity(address):
+            return device
+        held = self.holding(address)
         if device is None:
             return None if held is None else self._absent(held.placed)
-        if device.identity == self._observed.identity(address):
-            return device
         # The record of a claim, whose hardware is not there: who that is the claim knows best.
         return None if held is None else _known_as(device, held.placed.identity)
 
@@ -291,12 +292,14 @@ class DeviceBook:
 
     def _relatives(self, address: str) -> Hold:
         """The firmest hold on its PF or on a VF of it."""
-        counts = self._below.get(address)
-        below = max((hold for hold in Hold if counts[hold]), default=Hold.FREE) if counts else None
-        device = self._devices.get(address)
-        parent = device.parent if device else None
-        above = self._weights.get(parent, _NO_WEIGHT).hold if parent else Hold.FREE
-        return max(above, below or Hold.FREE)
+        if not self._weights:
+            return Hold.FREE
+        device, counts = self._devices.get(address), self._below.get(address)
+        above = self._weights.get(device.parent) if device and device.parent else None
+        firmest = Hold.FREE if above is None else above.hold
+        if counts is not None:
+            firmest = max([firmest, *(hold for hold in Hold if counts[hold])])
+        return firmest
 
 
 def _differ(before: Device | None, now: Device) -> bool:

@@ -75,7 +75,7 @@ def _is_of(function: PciFunction, device: Device, observed: Observed) -> bool:
     """A card that took the place of one that is held shows nothing of that."""
     if function.vendor_id != device.vendor_id or function.product_id != device.product_id:
         return False
-    return device.identity is None or device.identity == observed.identity(device.address)
+    return device.identity == observed.identity(device.address) or device.identity is None
 
 
 def _holder(holding: Holding | None) -> dict[str, str | None]:
