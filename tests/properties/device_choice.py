@@ -195,7 +195,7 @@ class Question:
 
     def _place(self, units: Sequence[tuple[int, DeviceUnit]], chosen: Chosen) -> bool:
         """Each unit at the first place that leaves room for the rest."""
-        if not units:
+        if not units or not self.is_possible():
             return self.is_possible()
         (position, unit), *rest = units
         return any(

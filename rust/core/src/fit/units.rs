@@ -4,7 +4,7 @@
 //! the lowest address. Each place is tried in turn and left again when the rest of the request cannot be
 //! had; functions of one place that are alike are tried once. Every try is a step of the bound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fit::Room;
 use crate::fit::devices::{Chosen, is_possible};
@@ -13,7 +13,7 @@ use crate::fit::plan::{Plan, what_is_admitted};
 use crate::fit::steps::Steps;
 use crate::fit::trial::Trial;
 use crate::misfit::Undecided;
-use crate::pci::{Admits, Catalogue, Device, Slot};
+use crate::pci::{Admits, Catalogue, Device, Matcher, Slot};
 use crate::request::{DeviceRequest, Request, Unit, UnitPlace};
 
 /// What the functions of one place have in common.
@@ -23,6 +23,7 @@ type PlaceKey = (u64, u64);
 #[derive(Debug)]
 pub(super) struct Units {
     wanted: Vec<Wanted>,
+    likeness: Likeness,
     chosen: Chosen,
 }
 
@@ -32,6 +33,15 @@ struct Wanted {
     request: usize,
     count: u64,
     places: Vec<Place>,
+}
+
+/// What tells functions of one pool apart.
+#[derive(Debug)]
+struct Likeness {
+    /// Kinds of places that units of this request are made of.
+    places: Vec<UnitPlace>,
+    /// Functions that the request names by their addresses.
+    named: BTreeSet<Slot>,
 }
 
 /// The functions of one place that a unit could be made of: for each function of the unit its candidates,
@@ -49,7 +59,8 @@ impl Units {
             let places = places(room, request, devices, unit);
             Some(Wanted { request: position, count: *count, places })
         });
-        Self { wanted: wanted.collect(), chosen: Vec::new() }
+        let likeness = Likeness::of(room.inventory.catalogue(), request);
+        Self { wanted: wanted.collect(), likeness, chosen: Vec::new() }
     }
 
     pub(super) fn chosen(self) -> Chosen {
@@ -64,7 +75,9 @@ impl Units {
         steps: &mut Steps,
     ) -> Result<bool, Undecided> {
         let wanted = std::mem::take(&mut self.wanted);
-        let mut search = Search { wanted: &wanted, plan, trial, steps, chosen: Vec::new() };
+        let likeness = &self.likeness;
+        let mut search =
+            Search { wanted: &wanted, likeness, plan, trial, steps, chosen: Vec::new() };
         let found = search.next_unit(Position::default())?;
         self.chosen = search.chosen;
         self.wanted = wanted;
@@ -74,6 +87,7 @@ impl Units {
 
 struct Search<'a, 'b, 'c> {
     wanted: &'a [Wanted],
+    likeness: &'a Likeness,
     plan: &'a Plan<'b>,
     trial: &'a mut Trial<'c>,
     steps: &'a mut Steps,
@@ -91,10 +105,12 @@ struct Position {
 
 impl<'a> Search<'a, '_, '_> {
     /// Units of one part are alike, so that each goes to the place of the one before or a later one.
+    /// What cannot be had beside the units that are placed cannot be had beside more of them either.
     fn next_unit(&mut self, at: Position) -> Result<bool, Undecided> {
-        let Some(wanted) = self.wanted.get(at.part) else {
-            return is_possible(self.plan, self.trial, self.steps);
-        };
+        if !is_possible(self.plan, self.trial, self.steps)? {
+            return Ok(false);
+        }
+        let Some(wanted) = self.wanted.get(at.part) else { return Ok(true) };
         if at.done >= wanted.count {
             return self
                 .next_unit(Position { part: at.part.saturating_add(1), ..Position::default() });
@@ -112,11 +128,13 @@ impl<'a> Search<'a, '_, '_> {
         let Some(candidates) = self.candidates(at) else {
             return self.next_unit(Position { done: at.done.saturating_add(1), ..at });
         };
-        let mut tried: Vec<usize> = Vec::new();
-        for slot in candidates {
-            if !self.trial.is_free(*slot) || self.is_like_one_of(*slot, &mut tried) {
+        let mut tried: Vec<Slot> = Vec::new();
+        let after = self.last_of_same_member(at);
+        for slot in candidates.iter().filter(|slot| Some(**slot) > after) {
+            if !self.trial.is_free(*slot) || self.is_like_one_of(*slot, &tried) {
                 continue;
             }
+            tried.push(*slot);
             if self.with_function(at, *slot)? {
                 return Ok(true);
             }
@@ -141,14 +159,44 @@ impl<'a> Search<'a, '_, '_> {
         Ok(false)
     }
 
-    /// Whether a function of the same pool was tried here already; PFs with VFs are never alike.
-    fn is_like_one_of(&self, slot: Slot, tried: &mut Vec<usize>) -> bool {
+    /// The functions of one member are alike, so that each comes after the one before.
+    fn last_of_same_member(&self, at: Position) -> Option<Slot> {
+        let before = Position { function: at.function.checked_sub(1)?, ..at };
+        let same = self.candidates(before) == self.candidates(at);
+        self.chosen.last().filter(|_| same).map(|(slot, _)| *slot)
+    }
+
+    fn is_like_one_of(&self, slot: Slot, tried: &[Slot]) -> bool {
         let catalogue = self.trial.index().catalogue();
-        let Some(entry) = catalogue.entry(slot) else { return true };
-        let has_vfs = !catalogue.vfs_of(slot).is_empty();
-        let known = !has_vfs && tried.contains(&entry.pool);
-        tried.push(entry.pool);
-        known
+        tried.iter().any(|other| self.likeness.same(catalogue, *other, slot))
+    }
+}
+
+impl Likeness {
+    fn of(catalogue: &Catalogue, request: &Request) -> Self {
+        let units = request.devices().iter().filter_map(|devices| devices.unit.as_ref());
+        let places: Vec<UnitPlace> = units.clone().map(|unit| unit.place).collect();
+        if places.is_empty() {
+            return Self { places, named: BTreeSet::new() };
+        }
+        let members = units.flat_map(|unit| unit.members.iter().map(|(matcher, _)| matcher));
+        let matchers = request.devices().iter().map(|devices| &devices.matcher).chain(members);
+        let named = matchers.flat_map(Matcher::named).filter_map(|it| catalogue.find(it)).collect();
+        Self { places, named }
+    }
+
+    /// Whether one of two functions does for everything that the other does for: of one pool, at the
+    /// same places, and nobody asks for either by its address. PFs with VFs are never alike.
+    fn same(&self, catalogue: &Catalogue, one: Slot, other: Slot) -> bool {
+        let (Some(a), Some(b)) = (catalogue.entry(one), catalogue.entry(other)) else {
+            return false;
+        };
+        let is_special =
+            |slot: &Slot| self.named.contains(slot) || !catalogue.vfs_of(*slot).is_empty();
+        let same_place = |place: &UnitPlace| key_of(&a.device, *place) == key_of(&b.device, *place);
+        a.pool == b.pool
+            && ![one, other].iter().any(is_special)
+            && self.places.iter().all(same_place)
     }
 }
 

@@ -69,6 +69,11 @@ impl Matcher {
         Some(products)
     }
 
+    /// Addresses that alternatives insist on.
+    pub(crate) fn named(&self) -> impl Iterator<Item = PciAddress> {
+        self.alternatives.iter().filter_map(Pattern::exact_address)
+    }
+
     /// What of a pool may be given, or the first filter that takes it away. "Unless some alternative
     /// asks for it" looks at every alternative (Nova 34, `pci.md` Q22).
     pub(crate) fn admits(&self, key: &PoolKey) -> Result<Admits, Filter> {
