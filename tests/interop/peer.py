@@ -3,6 +3,9 @@
 `{"do": "read", "primitive": P, "manifest": M or null}` reads P with Nova's own classes and writes it again.
 `{"do": "make", "name": N, "seed": I, "manifests": [M, ...]}` makes an object of class N and writes it, also for
 each manifest. An answer is `{"primitive", "backports"}` or `{"error"}`.
+`{"do": "devices", "rows": [R, ...], "specs": [S, ...], "pci_stats": T, "asked": [P, ...]}` reads rows of `pci_devices`, and the
+pools of a node, as a compute and a scheduler do, and tells the pools that it makes of the rows, those that it reads, and for
+each P, an `InstancePCIRequests`, whether compute and scheduler say that it fits.
 """
 
 from __future__ import annotations
@@ -19,10 +22,14 @@ from typing import Any
 os.environ.setdefault("OS_NOVA_DISABLE_EVENTLET_PATCHING", "true")
 warnings.simplefilter("ignore")
 
+import nova.conf  # noqa: E402
 from nova import exception, objects  # noqa: E402
 from nova.objects import base, fields  # noqa: E402
+from nova.pci.stats import PciDeviceStats  # noqa: E402
+from nova.pci.whitelist import Whitelist  # noqa: E402
 
 TEXTS = ["", "a", "0000:81:00.0", "é計", "x" * 40]
+CONF = nova.conf.CONF
 NO_COMPUTE_HOST = exception.ComputeHostNotFound
 
 
@@ -113,9 +120,39 @@ def backport(made: Any, manifest: dict[str, str]) -> Any:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
+def devices(asked: dict[str, Any]) -> dict[str, Any]:
+    CONF.set_override("device_spec", [json.dumps(one) for one in asked["specs"]], group="pci")
+    rows = [device_of(row) for row in asked["rows"]]
+    cells = objects.NUMATopology(cells=[])
+    compute = PciDeviceStats(cells, dev_filter=Whitelist(CONF.pci.device_spec))
+    for one in sorted(rows, key=lambda one: one.address):
+        if one.status == "available":
+            compute.add_device(one)
+    told = objects.pci_device_pool.from_pci_stats(asked["pci_stats"])
+    scheduler = PciDeviceStats(cells, stats=told)
+    return {
+        "devices": objects.PciDeviceList(objects=rows).obj_to_primitive(),
+        "made": [pool.to_dict() for pool in compute.to_device_pools_obj()],
+        "told": scheduler.pools,
+        "fits": [[fits(one, stats) for stats in (compute, scheduler)] for one in asked["asked"]],
+    }
+
+
+def device_of(row: dict[str, Any]) -> Any:
+    return objects.PciDevice._from_db_object(None, objects.PciDevice(), row)
+
+
+def fits(primitive: Any, stats: Any) -> bool:
+    requests = base.NovaObject.obj_from_primitive(primitive).requests
+    return bool(stats.support_requests(requests, provider_mapping=None))
+
+
 def nobody(*_args: Any, **_kwargs: Any) -> Any:
     """No service and no compute node is known, so that writing for old readers needs no database."""
     raise NO_COMPUTE_HOST(host="anybody")
+
+
+ANSWERS = {"read": read, "make": create, "devices": devices}
 
 
 def main() -> None:
@@ -125,7 +162,7 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         try:
-            answer = read(asked) if asked["do"] == "read" else create(asked)
+            answer = ANSWERS[asked["do"]](asked)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         sys.stdout.write(json.dumps(answer, default=list) + "\n")
