@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anyio
+import anyio.to_thread
 import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
 from tests.scenario.hosts import SPEC, HostOfSpec
 from tests.scenario.test_outcomes import faulty, settle
+from tests.unit.store.conftest import run_sql
 
 from innkeeper.errors import NoFit, OutcomeUnknown, StoreFull, UnknownSubject
 from innkeeper.objects import (
@@ -266,3 +270,20 @@ async def test_a_cordon_in_doubt_holds_once_it_is_known(
         assert len(tracker.cordons()) == (fault == "landed")
         await cordon(tracker, "host", "test")
         assert tracker.inventory.cordoned
+
+
+async def test_a_cordon_whose_record_is_damaged_stays_and_is_a_finding_until_it_is_lifted(
+    make_tracker: MakeTracker, database: Path
+) -> None:
+    async with make_tracker() as tracker:
+        await cordon(tracker, "host", "test")
+    damage = "UPDATE innkeeper_cordons SET body = '{}'"
+    await anyio.to_thread.run_sync(run_sql, database, damage)
+    async with make_tracker() as tracker:
+        with pytest.raises(NoFit):
+            await tracker.place(ClaimSpec(request=VCPU))
+        (finding,) = (await tracker.audit()).findings
+        assert (finding.kind, finding.subject) == ("cordon_unreadable", "host test (operator)")
+        await tracker.uncordon(CordonKind.HOST, "test", by=OPS)
+        assert (await tracker.audit()).findings == ()
+        await tracker.place(ClaimSpec(request=VCPU))

@@ -55,8 +55,8 @@ class StoreStatistics:
     """Ids of claims that lists left out because their record is damaged. What such a claim holds
     is not known: whoever rebuilds a ledger asks for these after its last page."""
     unreadable_cordons: tuple[str, ...] = ()
-    """Kind, subject and cause of cordons whose record is damaged. Where these could be read the cordon
-    is in the list and in force, without its reason."""
+    """What is left of kind, subject and cause of cordons that lists left out because even that is
+    damaged: what they were around is handed out."""
 
 
 class Store(Protocol):

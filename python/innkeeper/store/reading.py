@@ -46,7 +46,7 @@ class Reader:
 
     @property
     def unreadable_cordons(self) -> tuple[str, ...]:
-        """Kind, subject and cause of the cordons that were met and could not be read whole."""
+        """Kind, subject and cause of the cordons that were met and of which these make no sense."""
         return tuple(sorted(self._unreadable["cordon"]))
 
     async def close(self) -> None:
@@ -189,8 +189,10 @@ class Reader:
 
     def _read_cordon(self, row: Row[Any]) -> Cordon | None:
         cordon = read_cordon(row._asdict())
-        if cordon is None or is_damaged(cordon):
+        if cordon is None:
             self._note_unreadable("cordon", row)
+        elif is_damaged(cordon):
+            log.error("cordon in force by name alone", id=str(row.key), path=str(self._path))
         return cordon
 
     def _note_unreadable(self, kind: str, row: Row[Any]) -> None:

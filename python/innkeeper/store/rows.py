@@ -17,6 +17,7 @@ from innkeeper.objects import (
     ChangeSet,
     Claim,
     Cordon,
+    CordonKind,
     Device,
     Event,
     Finding,
@@ -159,9 +160,11 @@ def read_cordon(row: Mapping[str, Any]) -> Cordon | None:
         return found
     named = {name: row[name] for name in ("kind", "subject", "cause")}
     try:
-        return Cordon.model_validate({**named, "reason": DAMAGED, "at": EPOCH})
+        cordon = Cordon.model_validate({**named, "reason": DAMAGED, "at": EPOCH})
     except (ValidationError, UnicodeError):
         return None
+    is_number = cordon.kind in (CordonKind.CELL, CordonKind.CPU)
+    return None if is_number and not cordon.subject.isdecimal() else cordon
 
 
 def is_damaged(cordon: Cordon) -> bool:

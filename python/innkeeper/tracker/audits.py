@@ -7,7 +7,7 @@ comparison runs on a snapshot of the ledger. Whatever changed meanwhile is left 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -30,6 +30,7 @@ from innkeeper.objects import (
     Severity,
 )
 from innkeeper.requests.remarks import Remark
+from innkeeper.store.rows import is_damaged
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.sync import refresh
@@ -49,6 +50,7 @@ SEVERITY = {
     "device_changed": Severity.ERROR,
     "device_moved": Severity.ERROR,
     "claim_unreadable": Severity.ERROR,
+    "cordon_unreadable": Severity.ERROR,
     "counter_missing": Severity.WARNING,
     "host_unreadable": Severity.ERROR,
     "database_set_aside": Severity.ERROR,
@@ -66,6 +68,7 @@ SUGGESTED = {
     "device_retired": "put the [[devices]] entry back, or let the claim end",
     "clean_failed": "see why the command fails; `innkeeper devices uncordon` gives the device out "
     "as it is",
+    "cordon_unreadable": "look at what it is around, then lift it or put it up again",
     "claim_unreadable": "find its instance; claim again under another id, or stop it",
     "database_set_aside": "compare what runs with `innkeeper claims`, claim what is missing, then "
     "move that file away",
@@ -219,8 +222,8 @@ class Audits:
             self._finding(
                 "database_set_aside",
                 path,
-                f"the database was damaged and set aside as {path}: claims that could not be rebuilt "
-                "are gone from the ledger, and what they held is handed out again",
+                f"the database was damaged and set aside as {path}: claims and cordons that could not be "
+                "rebuilt are gone, and what they held or kept out is handed out again",
             )
             for path in await self._parts.store.list_set_aside()
         ]
@@ -232,13 +235,19 @@ class Audits:
                 yield claim
             marker = page[-1].id
 
-    def _unreadable(self) -> list[Finding]:
-        """Claims that no ledger could be rebuilt from: what they hold is held by nobody."""
-        message = "the record of claim {} is damaged; what it holds is not known and not held"
-        return [
-            self._finding("claim_unreadable", claim_id, message.format(claim_id))
-            for claim_id in self._parts.store.statistics().unreadable_claims
-        ]
+    def _unreadable(self) -> Iterator[Finding]:
+        """Claims that no ledger could be rebuilt from; cordons that are lost, or in force by name alone."""
+        counts = self._parts.store.statistics()
+        for claim_id in counts.unreadable_claims:
+            message = f"the record of claim {claim_id} is damaged; what it holds is not known and not held"
+            yield self._finding("claim_unreadable", claim_id, message)
+        for name in counts.unreadable_cordons:
+            message = f"the record of a cordon is damaged ({name}); what it is around is handed out"
+            yield self._finding("cordon_unreadable", name, message)
+        for cordon in filter(is_damaged, self._parts.cordons.durable):
+            name = f"{cordon.kind} {cordon.subject} ({cordon.cause})"
+            message = f"the record of the cordon {name} is damaged; who put it up and why is lost"
+            yield self._finding("cordon_unreadable", name, message)
 
     def _finding_of(self, difference: _core.Difference) -> Finding:
         finding = self._finding(difference.kind, difference.subject, difference.message)

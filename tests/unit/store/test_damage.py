@@ -252,11 +252,22 @@ async def test_a_damaged_record_of_a_cordon_keeps_it_in_force_and_is_told(
     damage = f"UPDATE innkeeper_cordons SET body = '{{}}' WHERE subject = '{subject}'"
     await in_thread(run_sql, dirty.path, damage)
     async with dirty.opened() as store:
-        assert store.statistics().unreadable_cordons == ()
         found = await store.list_cordons()
         assert [one for one in found if is_damaged(one)] == [found[5]]
         assert (found[5].subject, found[5].cause) == (subject, CordonCause.DIRTY)
-        assert store.statistics().unreadable_cordons == (f"device {subject} (dirty)",)
         lift = found[5].model_copy(update={"lifted_at": START})
         await store.apply(change_set(cordons=(lift,)))
         assert await store.list_cordons() == DIRTY[:5] + DIRTY[6:]
+
+
+async def test_a_cordon_whose_name_is_damaged_too_is_told(dirty: Database) -> None:
+    subject = DIRTY[5].subject
+    await in_thread(
+        run_sql,
+        dirty.path,
+        f"UPDATE innkeeper_cordons SET body = 'x', kind = 'cell' WHERE subject = '{subject}'",
+    )
+    async with dirty.opened() as store:
+        assert store.statistics().unreadable_cordons == ()
+        assert await store.list_cordons() == DIRTY[:5] + DIRTY[6:]
+        assert store.statistics().unreadable_cordons == (f"cell {subject} (dirty)",)
