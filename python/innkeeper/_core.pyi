@@ -317,9 +317,7 @@ class DeviceSpecs:
     def tags(self) -> list[dict[str, str | None]]:
         """What each spec says of its devices; booleans as `true` and `false`."""
 
-    def could_admit(
-        self, position: int, vendor_id: str | None, product_id: str | None
-    ) -> bool:
+    def could_admit(self, position: int, vendor_id: str | None, product_id: str | None) -> bool:
         """Whether a spec could admit a device with these ids; a null id is any."""
 
     def unreachable(self) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Network ports that need a device of their own, as device requests (Nova 34, `pci.md` 5.2)."""
+"""Network ports that need a device of their own, as device requests (Nova 34)."""
 
 from __future__ import annotations
 
