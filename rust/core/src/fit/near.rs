@@ -29,7 +29,7 @@ pub(super) struct Level {
 const NEAR: Level = Level { takes: &[Nearness::Near], first: &[Nearness::Near] };
 const NEAR_OR_UNKNOWN: Level = Level {
     takes: &[Nearness::Near, Nearness::Unknown],
-    // Nova does not put near ones first here (`pci.md` Q25).
+    // Nova does not put near ones first here (Q25 in docs/differences-from-nova.md).
     first: &[Nearness::Near, Nearness::Unknown],
 };
 const SAME_SOCKET: Level = Level {
@@ -41,7 +41,7 @@ const ANYWHERE: Level = Level {
     first: &[Nearness::Near, Nearness::Unknown],
 };
 
-/// What a policy tries, in order (Nova 34, `pci.md` 7.2).
+/// What a policy tries, in order (Nova 34).
 pub(super) fn levels(policy: NumaPolicy, has_cells: bool) -> &'static [Level] {
     match policy {
         _ if !has_cells => &[ANYWHERE],

@@ -13,7 +13,7 @@ pub struct Matcher {
 }
 
 /// What took candidates away, in the order in which it is asked. NUMA is last, so that devices that may
-/// not be given do not hide those that may (Nova bug, `pci.md` Q21).
+/// not be given do not hide those that may (Q21 in docs/differences-from-nova.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Filter {
     Spec,
@@ -75,7 +75,7 @@ impl Matcher {
     }
 
     /// What of a pool may be given, or the first filter that takes it away. "Unless some alternative
-    /// asks for it" looks at every alternative (Nova 34, `pci.md` Q22).
+    /// asks for it" looks at every alternative (Nova 34, Q22).
     pub(crate) fn admits(&self, key: &PoolKey) -> Result<Admits, Filter> {
         let admits = self.by_alternatives(key).ok_or(Filter::Spec)?;
         if key.kind == Kind::Pf && !self.says.pf {

@@ -6,11 +6,11 @@ use crate::pci::address::PciAddress;
 use crate::pci::device::{Kind, Product};
 use crate::pci::pool::PoolKey;
 
-/// Keys of a spec that pools are never compared by (`pci.md` 7, step 1).
+/// Keys of a spec that pools are never compared by (Nova 34).
 const NOT_COMPARED: [&str; 4] = ["resource_class", "traits", "rp_uuids", "rp_uuid"];
 
 /// Properties that are wanted together; texts are compared without regard to case, and null means absent
-/// or null (Nova 34, `pci.md` 7.1).
+/// or null (Nova 34).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pattern {
     vendor: Wanted<u16>,

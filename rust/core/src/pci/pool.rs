@@ -40,7 +40,7 @@ pub struct Pool {
 /// What the devices of one pool have in common.
 ///
 /// `rank` comes first: the pool with the fewest properties is given out first, so that those with
-/// more are left for requests that need them (Nova since 2013, `pci.md` 6.2).
+/// more are left for requests that need them (Nova since 2013).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PoolKey {
     pub(crate) rank: usize,

@@ -2,7 +2,7 @@
 //!
 //! As text: fields that are a hex number, `*` or empty; what is missing is filled from the left, so that
 //! `0a` is a slot and `0a:00` a bus and a slot (Q8). As a table: a regular expression for each part, matched
-//! against lower-case digits from their start but not to their end (Q9). Facts: Nova 34, `pci.md` 4.3, 4.4.
+//! against lower-case digits from their start but not to their end (Q9). The facts are those of Nova 34.
 
 use regex::bytes::{Regex, RegexBuilder};
 

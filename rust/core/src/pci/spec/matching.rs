@@ -206,7 +206,7 @@ impl<'a> Observed<'a> {
         }
     }
 
-    /// A VF without a serial number has its PF's; a vDPA device has only its own (Nova 34, `pci.md` 2.1).
+    /// A VF without a serial number has its PF's; a vDPA device has only its own (Nova 34).
     fn has_serial(&self, function: &Function) -> bool {
         let borrowed = function.parent.filter(|_| function.kind == Kind::Vf);
         function.has_serial || borrowed.is_some_and(|pf| self.serials.contains(&pf))

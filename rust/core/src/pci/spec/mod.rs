@@ -1,6 +1,6 @@
 //! Device specs: the operator's rules for which PCI functions may be handed out, and what is said of them.
 //!
-//! The facts are Nova's (`[pci]device_spec`, Nova 34, `pci.md` 4); where Nova crashes or guesses, this
+//! The facts are Nova's (`[pci]device_spec`, Nova 34); where Nova crashes or guesses, this
 //! refuses, naming the key. What Nova asks of sysfs is answered from the functions that were observed.
 
 mod address;

@@ -19,7 +19,7 @@ const OF_THE_POOL: [&str; 10] = [
     "rp_uuid",
     "rp_uuids",
 ];
-/// Strict booleans (Nova 34, `pci.md` 4.8).
+/// Strict booleans (Nova 34).
 const BOOLEANS: [&str; 3] = ["managed", "live_migratable", "one_time_use"];
 /// For Placement only; devices do not have them.
 const OF_PLACEMENT: [&str; 2] = ["resource_class", "traits"];
