@@ -467,3 +467,44 @@ def leave_no_process(script: Script) -> Iterator[None]:
     for _, group in script.runs:
         with suppress(ProcessLookupError):
             os.killpg(group, 9)
+
+
+async def test_who_lifts_the_dirt_by_hand_stops_the_command_that_runs(
+    make_tracker: MakeTracker, script: Script
+) -> None:
+    script.does("sleep 1000")
+    async with make_tracker() as tracker:
+        (address,) = await release(tracker, await hold(tracker, ONE))
+        await until(lambda: bool(script.runs))
+        ((_, pid),) = script.runs
+        lifted = await tracker.uncordon(CordonKind.DEVICE, address, by=OPS)
+        assert lifted is not None
+        assert lifted.cause is CordonCause.DIRTY
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert len(script.runs) == 1
+        await hold(tracker, ALL)
+
+
+async def test_a_device_whose_entry_went_before_the_release_is_dirty_all_the_same(
+    make_tracker: MakeTracker, script: Script
+) -> None:
+    script.does("exit 1")
+    async with make_tracker() as tracker:
+        claim = await hold(tracker, ONE)
+        await tracker.reconfigure(Config.model_validate({"devices": [{"vendor_id": "10de"}]}))
+        (address,) = await release(tracker, claim)
+        (mark,) = tracker.cordons()
+        assert (mark.subject, mark.cause) == (address, CordonCause.DIRTY)
+
+
+async def test_a_claim_that_was_never_laid_over_keeps_the_words_of_its_entry(
+    make_tracker: MakeTracker, config: Config
+) -> None:
+    """Words change twice between claim and release, and nothing is observed in between."""
+    async with make_tracker() as tracker:
+        claim = await hold(tracker, ONE)
+        for vendor in ("10de", "15b3"):
+            await tracker.reconfigure(Config.model_validate({"devices": [{"vendor_id": vendor}]}))
+        await release(tracker, claim)
+        assert [mark.cause for mark in tracker.cordons()] == [CordonCause.DIRTY]

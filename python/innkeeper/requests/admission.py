@@ -51,6 +51,8 @@ class Admission:
         """By address, in the host's order: what a function is as a device when nobody holds it."""
         self.replaced: dict[str, Device] = {}
         """What those were before that the last observation found changed."""
+        self.replaced_rules: dict[str, DeviceRule] = {}
+        """What admitted these before, and those that it found gone."""
 
     def observe(self, functions: tuple[PciFunction, ...], rules: DeviceRules) -> bool:
         """Take over what the host has and what the operator says of it; whether either is new."""
@@ -80,6 +82,11 @@ class Admission:
 
     def _match(self, stale: set[str]) -> None:
         fresh = [function for address, function in self.by_address.items() if address in stale]
+        self.replaced_rules = {
+            address: rule
+            for address, rule in self._rule_of.items()
+            if rule is not None and (address in stale or address not in self.by_address)
+        }
         addresses = [function.address for function in fresh]
         self._rule_of |= zip(addresses, self.find_rules(fresh), strict=True)
         self._rule_of = {address: self._rule_of[address] for address in self.by_address}

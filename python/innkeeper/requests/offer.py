@@ -23,6 +23,9 @@ class Offer:
         self.admission = Admission()
         self._held_rules: dict[str, DeviceRule] = {}
         """What last admitted a device that is held."""
+        self._former_rules: dict[str, DeviceRule] = {}
+        """What last admitted a device before the words or the hardware changed: it may be held since the
+        last time that claims were laid over."""
         self._held_records: dict[str, Device] = {}
         """What a device was when it was last seen as the claim knows it."""
         self._former: dict[str, Device] = {}
@@ -41,6 +44,7 @@ class Offer:
         """Take over what the host has and what the operator says of it."""
         if self.admission.observe(functions, rules):
             self._former |= self.admission.replaced
+            self._former_rules |= self.admission.replaced_rules
             self._seen = ()
 
     def is_kept(self, address: str) -> bool:
@@ -56,9 +60,11 @@ class Offer:
         """
         function = self.admission.by_address.get(placed.address)
         if function is not None and not self._difference(placed, function):
-            now = self.admission.rule(placed.address)
-            return now or self._held_rules.get(placed.address)
-        return self._held_rules.get(placed.address) or self._rule_of_absent(placed)
+            return self.admission.rule(placed.address) or self._rule_before(placed.address)
+        return self._rule_before(placed.address) or self._rule_of_absent(placed)
+
+    def _rule_before(self, address: str) -> DeviceRule | None:
+        return self._held_rules.get(address) or self._former_rules.get(address)
 
     def _rule_of_absent(self, placed: PlacedDevice) -> DeviceRule | None:
         record = _as_device(placed)
@@ -117,7 +123,8 @@ class Offer:
     def _lay_held(
         self, held: Mapping[str, PlacedDevice], remarks: list[Remark]
     ) -> Iterator[tuple[str, Device]]:
-        self._held_rules = {a: r for a, r in self._held_rules.items() if a in held}
+        known = ((address, self._rule_before(address)) for address in held)
+        self._held_rules = {address: rule for address, rule in known if rule is not None}
         self._held_records = {a: r for a, r in self._held_records.items() if a in held}
         self._good = {a: pair for a, pair in self._good.items() if a in held}
         for address, placed in held.items():
@@ -173,7 +180,7 @@ class Offer:
         if rule is not None:
             self._held_rules[address] = rule
         admitted = self.admission.devices[address]
-        record = admitted or self.admission.record(function, rule or self._held_rules.get(address))
+        record = admitted or self.admission.record(function, rule or self._rule_before(address))
         self._held_records[address] = record
         if admitted is not None:
             return None

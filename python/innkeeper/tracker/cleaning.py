@@ -6,14 +6,16 @@ dirty. What is given out once only waits for an operator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
 import anyio.to_thread
 import structlog
 
-from innkeeper.errors import InnkeeperError
+from innkeeper.errors import Conflict, InnkeeperError
 from innkeeper.objects.cordon import Cordon, CordonCause
 from innkeeper.objects.host import PciFunction
 from innkeeper.requests.device_specs import DeviceRule
@@ -54,6 +56,19 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A command that runs."""
+
+    job: _Job
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+    def is_on(self, cordon: Cordon) -> bool:
+        """Whether it cleans the device of this mark, which may have been renamed since."""
+        return self.job.cordon.model_copy(update={"subject": cordon.subject}) == cordon
+
+
+@dataclass(frozen=True, slots=True)
 class _Failure:
     """What became of the last attempt."""
 
@@ -71,7 +86,9 @@ class Cleaning:
     def __init__(self, parts: Parts, cordons: Cordons) -> None:
         self._parts = parts
         self._cordons = cordons
-        self._running: set[Key] = set()
+        self._running: dict[Key, _Attempt] = {}
+        self._kept_off: set[Key] = set()
+        """Devices whose dirt is being lifted by hand: no command is started on them."""
         self._failures: dict[Key, _Failure] = {}
 
     def remarks(self) -> tuple[Remark, ...]:
@@ -84,9 +101,37 @@ class Cleaning:
         async with anyio.create_task_group() as group:
             while True:
                 for job in self._due():
-                    self._running.add(key_of(job.cordon))
-                    group.start_soon(self._clean, job)
+                    attempt = self._running[key_of(job.cordon)] = _Attempt(job)
+                    group.start_soon(self._clean, attempt)
                 await self._parts.dirt_due.wait()
+
+    @asynccontextmanager
+    async def kept_off(self, cordon: Cordon) -> AsyncIterator[None]:
+        """Nothing runs on a device while somebody lifts its dirt: the next holder may have it after.
+
+        Raises:
+            Conflict: its command runs and cannot be killed.
+        """
+        key = key_of(cordon)
+        self._kept_off.add(key)
+        try:
+            for attempt in [one for one in self._running.values() if one.is_on(cordon)]:
+                await self._stop(attempt)
+            yield
+        finally:
+            self._kept_off.discard(key)
+            self._parts.dirt_due.ring()
+
+    async def _stop(self, attempt: _Attempt) -> None:
+        attempt.scope.cancel()
+        await attempt.ended.wait()
+        job = attempt.job
+        if await anyio.to_thread.run_sync(stop_leftovers, job.variables()):
+            raise Conflict(
+                f"`{job.rule.clean[0]}` still runs on device {job.function.address} and cannot be "
+                "killed: the device stays dirty",
+                address=job.function.address,
+            )
 
     def _due(self) -> list[_Job]:
         """As many as may be started."""
@@ -101,7 +146,7 @@ class Cleaning:
     def _is_due(self, key: Key) -> bool:
         failure = self._failures.get(key)
         late = failure is None or failure.due <= self._parts.clock.monotonic()
-        return late and key not in self._running
+        return late and key not in self._running and key not in self._kept_off
 
     def _job(self, cordon: Cordon) -> _Job | None:
         """Null while there is nothing to run, or nothing to run it on."""
@@ -117,20 +162,26 @@ class Cleaning:
         dirty = {key_of(cordon) for cordon in self._parts.cordons.durable}
         self._failures = {k: failure for k, failure in self._failures.items() if k in dirty}
 
-    async def _clean(self, job: _Job) -> None:
-        key = key_of(job.cordon)
+    async def _clean(self, attempt: _Attempt) -> None:
+        job = attempt.job
         try:
-            outcome = await self._attempt(job)
-            if outcome.problem is None:
-                await self._cordons.lift_dirt(job.cordon)
-            else:
-                self._put_off(job, outcome)
+            with attempt.scope:
+                await self._clean_once(job)
+        finally:
+            del self._running[key_of(job.cordon)]
+            attempt.ended.set()
+            self._parts.dirt_due.ring()
+
+    async def _clean_once(self, job: _Job) -> None:
+        outcome = await self._attempt(job)
+        if outcome.problem is not None:
+            self._put_off(job, outcome)
+            return
+        try:
+            await self._cordons.lift_dirt(job.cordon)
         except InnkeeperError as error:
             # It is clean, and that is not durable: it is cleaned once more.
             self._put_off(job, Outcome(f"done, and not noted: {error.message}"))
-        finally:
-            self._running.discard(key)
-            self._parts.dirt_due.ring()
 
     async def _attempt(self, job: _Job) -> Outcome:
         variables = job.variables()

@@ -6,7 +6,8 @@ devices that a claim leaves dirty are written with the claim's own end (see `dir
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from uuid import uuid4
 
@@ -29,6 +30,8 @@ class Cordons:
         self._parts = parts
         self._turn = anyio.Lock()
         self._in_doubt: set[Key] = set()
+        self.kept_off: Callable[[Cordon], AbstractAsyncContextManager[None]] = _nothing_runs
+        """Keeps clean commands off a device whose dirt is being lifted."""
 
     def list_cordons(self) -> tuple[Cordon, ...]:
         """Those that are not lifted, by kind, subject and cause."""
@@ -77,6 +80,7 @@ class Cordons:
 
         Raises:
             UnknownSubject: the host has no such thing, and no cordon is around it.
+            Conflict: the device's clean command runs and cannot be killed.
             OutcomeUnknown: it, or an earlier word on it, may or may not be durable; ask again.
             StoreError: nothing was written.
         """
@@ -85,6 +89,9 @@ class Cordons:
             if standing is None:
                 require_subject(self._parts, kind, subject)
                 return None
+            if standing.cause is CordonCause.DIRTY:
+                async with self.kept_off(standing):
+                    return await self._lift(standing, by, reason)
             return await self._lift(standing, by, reason)
 
     async def lift_dirt(self, cordon: Cordon) -> None:
@@ -175,6 +182,10 @@ class Cordons:
         self._parts.cordons.keep(cordons)
         if refresh(self._parts):
             self._parts.line.serve()
+
+
+def _nothing_runs(_cordon: Cordon) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 def cordon_event(

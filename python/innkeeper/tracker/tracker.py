@@ -135,6 +135,7 @@ class Tracker:
         self._placing = Placing(self._parts, self._claims)
         self._cordons = Cordons(self._parts)
         self._cleaning = Cleaning(self._parts, self._cordons)
+        self._cordons.kept_off = self._cleaning.kept_off
         self._audits = Audits(self._parts, self._driver, self._cordons, self._cleaning.remarks)
         self._watching = Watching(self._parts, self._driver, self._audits)
         self._ends = Ends(self._parts, self._claims)
