@@ -4,9 +4,13 @@ use crate::fit::near::Level;
 use crate::fit::plan::Plan;
 use crate::fit::steps::Steps;
 use crate::fit::trial::Trial;
+use crate::fit::units::Units;
 use crate::fit::{Room, amounts, counts, devices};
 use crate::misfit::Undecided;
 use crate::request::Request;
+
+/// Search steps that a whole count may take, some 50 ms; beyond it is [`Undecided`].
+const MAX_COUNT_STEPS: u64 = 100_000;
 
 /// How many such requests could be booked one after another, at most `limit`.
 pub(crate) fn count(
@@ -25,7 +29,8 @@ pub(crate) fn count(
     let plan = Plan::of(room.inventory, request, &counts(request));
     let trial = Trial::of(room.book.index());
     if has_units(request) || plan.competes(&trial) {
-        return count_by_trying(room, request, most, steps);
+        *steps = Steps::within(MAX_COUNT_STEPS);
+        return count_by_trying(room, request, &plan, most, steps);
     }
     let times = plan.wants.iter().enumerate().map(|(want, one)| {
         free_for(&plan, want, one.level, &trial).checked_div(one.left).unwrap_or(most)
@@ -45,16 +50,51 @@ fn free_for(plan: &Plan<'_>, want: usize, level: Level, trial: &Trial<'_>) -> u6
 fn count_by_trying(
     room: Room<'_>,
     request: &Request,
+    plan: &Plan<'_>,
     most: u64,
     steps: &mut Steps,
 ) -> Result<u64, Undecided> {
     let mut trial = Trial::of(room.book.index());
-    let wanted = counts(request);
+    let mut units = Units::of(room, request, &counts(request));
     for booked in 0..most {
-        if devices::choose(room, request, &wanted, &mut trial, steps)?.is_none() {
+        units.skip_used(&trial);
+        if devices::choose_by(plan.clone(), &mut units, &mut trial, steps)?.is_none() {
             return Ok(booked);
         }
-        *steps = steps.renewed();
     }
     Ok(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ledger::Ledger;
+    use crate::pci::{Device, Matcher};
+    use crate::request::{DeviceRequest, Request, Unit, UnitPlace};
+    use crate::samples::{plain, plain_host, vf_product};
+
+    /// Functions that have an IOMMU group each.
+    fn host_of_groups(count: u64) -> Ledger {
+        let function = |number: u64| Device {
+            iommu_group: Some(number),
+            ..plain(&format!("{number:04x}:00:00.0"), vf_product())
+        };
+        Ledger::new(plain_host().with_devices((0..count).map(function).collect()).unwrap())
+    }
+
+    #[test]
+    fn units_are_counted_without_looking_at_every_place_again() {
+        let unit = Unit { place: UnitPlace::IommuGroup, members: Vec::new() };
+        let part = DeviceRequest {
+            unit: Some(unit),
+            ..DeviceRequest::new("group", Matcher::of_product(vf_product()), 1)
+        };
+        let request = Request::default().with_device_request(part);
+        for groups in [64, 4096] {
+            let mut ledger = host_of_groups(groups);
+            assert_eq!(ledger.count(&request, 10_000), Ok(groups));
+            assert!(ledger.steps() < groups * 6 + 10, "{} steps", ledger.steps());
+        }
+        let mut many = host_of_groups(30_000);
+        assert_eq!(many.count(&request, 100_000).unwrap_err().limit, 100_000);
+    }
 }

@@ -30,12 +30,21 @@ pub(super) fn choose(
     trial: &mut Trial<'_>,
     steps: &mut Steps,
 ) -> Result<Option<Chosen>, Undecided> {
-    let mut plan = Plan::of(room.inventory, request, counts);
-    let mut units = Units::of(room, request, counts);
+    let plan = Plan::of(room.inventory, request, counts);
+    choose_by(plan, &mut Units::of(room, request, counts), trial, steps)
+}
+
+/// The same, for whoever asks many times and has made plan and units already.
+pub(super) fn choose_by(
+    mut plan: Plan<'_>,
+    units: &mut Units,
+    trial: &mut Trial<'_>,
+    steps: &mut Steps,
+) -> Result<Option<Chosen>, Undecided> {
     if !units.place(&plan, trial, steps)? {
         return Ok(None);
     }
-    let mut chosen = units.chosen();
+    let mut chosen = units.take_chosen();
     for want in 0..plan.wants.len() {
         settle_level(&mut plan, want, trial, steps)?;
         Taking { plan: &mut plan, want, trial, steps, chosen: &mut chosen }.all()?;

@@ -33,6 +33,8 @@ struct Wanted {
     request: usize,
     count: u64,
     places: Vec<Place>,
+    /// All places before it are used up.
+    open_from: usize,
 }
 
 /// What tells functions of one pool apart.
@@ -57,14 +59,23 @@ impl Units {
         let wanted = parts.filter_map(|(position, (devices, count))| {
             let unit = devices.unit.as_ref()?;
             let places = places(room, request, devices, unit);
-            Some(Wanted { request: position, count: *count, places })
+            Some(Wanted { request: position, count: *count, places, open_from: 0 })
         });
         let likeness = Likeness::of(room.inventory.catalogue(), request);
         Self { wanted: wanted.collect(), likeness, chosen: Vec::new() }
     }
 
-    pub(super) fn chosen(self) -> Chosen {
-        self.chosen
+    pub(super) fn take_chosen(&mut self) -> Chosen {
+        std::mem::take(&mut self.chosen)
+    }
+
+    /// Look no more at the first places, where these are used up in a trial that only takes.
+    pub(super) fn skip_used(&mut self, trial: &Trial<'_>) {
+        for wanted in &mut self.wanted {
+            let places = wanted.places.iter().skip(wanted.open_from);
+            let used = places.take_while(|place| !place.is_open(trial)).count();
+            wanted.open_from = wanted.open_from.saturating_add(used);
+        }
     }
 
     /// Find a place for each unit so that the rest of the request can be had too; taken in the trial then.
@@ -115,7 +126,7 @@ impl<'a> Search<'a, '_, '_> {
             return self
                 .next_unit(Position { part: at.part.saturating_add(1), ..Position::default() });
         }
-        for place in at.place..wanted.places.len() {
+        for place in at.place.max(wanted.open_from)..wanted.places.len() {
             if self.next_function(Position { place, function: 0, ..at })? {
                 return Ok(true);
             }
@@ -169,6 +180,13 @@ impl<'a> Search<'a, '_, '_> {
     fn is_like_one_of(&self, slot: Slot, tried: &[Slot]) -> bool {
         let catalogue = self.trial.index().catalogue();
         tried.iter().any(|other| self.likeness.same(catalogue, *other, slot))
+    }
+}
+
+impl Place {
+    fn is_open(&self, trial: &Trial<'_>) -> bool {
+        let has_free = |candidates: &Vec<Slot>| candidates.iter().any(|it| trial.is_free(*it));
+        self.functions.iter().all(has_free)
     }
 }
 
