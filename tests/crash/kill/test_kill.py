@@ -238,11 +238,12 @@ def kill_and_compare(folder: Path, shim: Path, config: dict[str, str], point: in
 def test_a_kill_at_any_write_point_loses_no_answered_claim(
     tmp_path: Path, shim: Path, config: dict[str, str]
 ) -> None:
-    points = count_write_points(tmp_path / "count", shim, config)
+    # What is cleaned meanwhile makes their number differ from run to run: points that every run has.
+    counts = [count_write_points(tmp_path / f"count{run}", shim, config) for run in range(3)]
+    points = min(counts)
     kills = points if os.environ.get("TEST_INNKEEPER_DEEP") else NORMAL_KILLS
     assert points >= NORMAL_KILLS
     chosen = sorted({1 + index * (points - 1) // (kills - 1) for index in range(kills)})
     died = [kill_and_compare(tmp_path / str(point), shim, config, point) for point in chosen]
-    # What is cleaned meanwhile makes the number of write points differ from run to run.
-    assert sum(died) >= 0.9 * len(died)
+    assert sum(died) >= 0.95 * len(died)
     sys.stdout.write(f"{sum(died)} kills at {points} write points\n")
