@@ -175,6 +175,16 @@ async def test_what_the_operator_no_longer_admits_is_named_and_never_lost(
         assert address not in offered(tracker)
 
 
+async def test_what_new_words_retire_is_a_finding_before_the_next_audit(
+    make_tracker: MakeTracker, clock: VirtualClock
+) -> None:
+    async with make_tracker(SPEC) as tracker:
+        await hold(tracker)
+        await tracker.reconfigure(Config())
+        await clock.advance(0.2)
+        await kinds_are(tracker, {"device_retired"})
+
+
 async def test_what_is_admitted_again_while_it_is_held_stays(
     make_tracker: MakeTracker, config: Config
 ) -> None:

@@ -196,6 +196,7 @@ class Tracker:
             await self._audits.adopt(self._parts.host)
         finally:
             self._parts.line.serve()
+            self._parts.look_due.ring()
             warn_of_retired(self._parts.offer.remarks)
 
     # -- what there is -----------------------------------------------------------------------
