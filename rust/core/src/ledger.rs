@@ -286,6 +286,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_near_to_what_a_cordoned_host_refuses() {
+        let mut ledger = Ledger::new(host_of_pfs(&[2]).cordoned("fan"));
+        let request = pfs_and_vfs(0, 1).with_amount(Resource::Vcpus, 2);
+        let Err(crate::misfit::Refusal::NoFit(no_fit)) = ledger.fit(&request) else {
+            panic!("it fits")
+        };
+        assert_eq!(no_fit.reasons[0].message, "this host takes no new claims: fan");
+        assert_eq!(no_fit.nearest.amounts, [(Resource::Vcpus, 0)].into());
+        assert_eq!(no_fit.nearest.devices, [0, 0]);
+        assert_eq!((ledger.count(&request, 9), ledger.could_fit(&request)), (Ok(0), Ok(true)));
+    }
+
+    #[test]
     fn what_could_fit_is_decided_without_the_bookings() {
         let mut ledger = Ledger::new(plain_host());
         ledger.book(id("a"), &vcpus(16)).unwrap();

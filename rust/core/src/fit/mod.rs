@@ -83,11 +83,22 @@ fn place(room: Room<'_>, request: &Request, chosen: &Chosen) -> Placement {
 /// Every constraint that fails, and the nearest request that fits.
 fn explain(room: Room<'_>, request: &Request, steps: &mut Steps) -> Refusal {
     let devices = Shortage::of(room, request, steps);
-    let nearest = Nearest { amounts: amounts::nearest(room, request), devices: devices.nearest };
-    let mut reasons: Vec<Misfit> = room.inventory.cordon().map(cordoned).into_iter().collect();
+    let cordon = room.inventory.cordon();
+    let nearest = match cordon {
+        Some(_) => nothing_of(request),
+        None => Nearest { amounts: amounts::nearest(room, request), devices: devices.nearest },
+    };
+    let mut reasons: Vec<Misfit> = cordon.map(cordoned).into_iter().collect();
     reasons.extend(amounts::misfits(room, request));
     reasons.extend(devices.misfits);
     Box::new(NoFit { reasons, nearest }).into()
+}
+
+fn nothing_of(request: &Request) -> Nearest {
+    Nearest {
+        amounts: request.amounts().keys().map(|resource| (resource.clone(), 0)).collect(),
+        devices: vec![0; request.devices().len()],
+    }
 }
 
 fn cordoned(reason: &str) -> Misfit {
