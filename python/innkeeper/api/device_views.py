@@ -10,7 +10,6 @@ from uuid import UUID
 
 from innkeeper.api.cordon_words import cordoned_words
 from innkeeper.api.views import DeviceState, DeviceView
-from innkeeper.config import Config
 from innkeeper.objects import Cordon, CordonKind, Device, Inventory, PciFunction
 from innkeeper.objects.host import Withheld
 from innkeeper.requests.admission import why_not_offered
@@ -37,7 +36,7 @@ class DeviceSurvey:
     inventory: Inventory
     holders: Holders
     cordons: Sequence[Cordon]
-    config: Config
+    rules: DeviceRules
 
     def views(self) -> tuple[DeviceView, ...]:
         """Every function, by address."""
@@ -88,7 +87,7 @@ class DeviceSurvey:
     def _refusals(self) -> Mapping[str, str]:
         """Why those that are no devices are none; the operator's words are asked once for all."""
         left = [one for one in self.functions if one.address not in self._devices]
-        rules = DeviceRules.of(self.config).find_all(self.functions)
+        rules = self.rules.find_all(self.functions)
         rule_of = dict(zip((one.address for one in self.functions), rules, strict=True))
         return {
             one.address: why_not_offered(one, rule_of[one.address]) or "a VF of a VF"

@@ -66,13 +66,15 @@ class LocalHost:
         """Every PCI function and whether it may be handed out."""
         from innkeeper import take_inventory
         from innkeeper.api.device_views import DeviceSurvey
+        from innkeeper.requests.device_specs import DeviceRules
 
+        rules = DeviceRules.of(self.config)
         survey = DeviceSurvey(
             functions=self.host.functions,
-            inventory=take_inventory(self.host, self.config),
+            inventory=take_inventory(self.host, self.config, rules=rules),
             holders={},
             cordons=(),
-            config=self.config,
+            rules=rules,
         )
         return survey.views()
 

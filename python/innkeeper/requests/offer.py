@@ -67,7 +67,7 @@ class Offer:
         return self._held_rules.get(address) or self._former_rules.get(address)
 
     def _rule_of_absent(self, placed: PlacedDevice) -> DeviceRule | None:
-        record = _as_device(placed)
+        record = as_device(placed)
         absent = PciFunction(
             address=record.address,
             vendor_id=record.vendor_id,
@@ -149,7 +149,7 @@ class Offer:
     def _difference(self, placed: PlacedDevice, function: PciFunction) -> str:
         """What of a held device is not as its claim knows it, in words; empty when all is."""
         record = self._record_of_held(placed)
-        known = record or _as_device(placed)
+        known = record or as_device(placed)
         identity = self.admission.identity(function.address)
         pairs = [
             ("", f"{known.vendor_id}:{known.product_id}", _product(function)),
@@ -191,7 +191,7 @@ class Offer:
 
     def _kept(self, placed: PlacedDevice) -> Device:
         """What the claim knows, although the host has something else there by now."""
-        known = self._record_of_held(placed) or _as_device(placed)
+        known = self._record_of_held(placed) or as_device(placed)
         if known.parent is not None and self._would_be_nested(known):
             known = known.model_copy(update={"parent": None})
         return _marked(known, Withheld.RETIRED)
@@ -228,8 +228,8 @@ def _marked(device: Device, mark: Withheld) -> Device:
     return device.model_copy(update={"withheld": mark})
 
 
-def _as_device(placed: PlacedDevice) -> Device:
-    """As much of a device as its claim knows."""
+def as_device(placed: PlacedDevice) -> Device:
+    """As much of a device as its claim knows, for what the host does not offer any more."""
     return Device(
         address=placed.address,
         vendor_id=placed.vendor_id,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from innkeeper.objects import Claim, Device, PciFunction, PciKind, PlacedDevice
+from innkeeper.objects import Claim, Device, PciFunction, PlacedDevice
+from innkeeper.requests.offer import as_device
 from innkeeper.tracker.device_status import Facts, Hold, hold_of
 from innkeeper.tracker.nova_pools import NovaPools, order
 
@@ -97,7 +98,7 @@ class DeviceBook:
 
     def _absent(self, placed: PlacedDevice) -> Device:
         last = self._last.get(placed.address)
-        return _as_device(placed) if last is None else _known_as(last, placed.identity)
+        return as_device(placed) if last is None else _known_as(last, placed.identity)
 
     def holding(self, address: str) -> Holding | None:
         """Who holds it: before all others whoever was given this very hardware."""
@@ -310,16 +311,3 @@ def _known_as(device: Device, identity: str | None) -> Device:
     if device.identity == identity:
         return device
     return device.model_copy(update={"identity": identity})
-
-
-def _as_device(placed: PlacedDevice) -> Device:
-    """A device that is held and that the host does not offer any more, as far as its claim knows."""
-    return Device(
-        address=placed.address,
-        vendor_id=placed.vendor_id,
-        product_id=placed.product_id,
-        kind=PciKind.VF if placed.parent else PciKind.PCI,
-        parent=placed.parent,
-        cell=placed.cell,
-        identity=placed.identity,
-    )

@@ -212,6 +212,16 @@ class Tracker:
         return self._parts.inventory
 
     @property
+    def rules(self) -> DeviceRules:
+        """The operator's device specs."""
+        return self._parts.rules
+
+    @property
+    def aliases(self) -> Aliases:
+        """The operator's names for devices."""
+        return self._parts.aliases
+
+    @property
     def generation(self) -> int:
         """The ledger's generation on disk: what every answer so far is contained in."""
         return self._parts.writer.generation

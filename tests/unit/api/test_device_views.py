@@ -12,6 +12,7 @@ from innkeeper.api.views import DeviceState, DeviceView
 from innkeeper.config import Config, DeviceSpec
 from innkeeper.objects import Cordon, CordonKind, Holder
 from innkeeper.objects.host import Withheld
+from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.inventory import take_inventory
 
 HOST = simulated("cpus=8,cells=2,pfs=2,vfs=3")
@@ -35,7 +36,7 @@ def views(
         inventory=take_inventory(HOST, config, cordons=cordons),
         holders=holders or {},
         cordons=cordons,
-        config=config,
+        rules=DeviceRules.of(config),
     )
     return {view.function.address: view for view in survey.views()}
 

@@ -11,6 +11,7 @@ from innkeeper.api.views import DeviceView
 from innkeeper.cli.device_tree import devices_tree
 from innkeeper.config import Config, DeviceSpec
 from innkeeper.objects import Host
+from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.inventory import take_inventory
 
 ALL = Config(devices=(DeviceSpec(),))
@@ -22,7 +23,7 @@ def views(host: Host, holders: Mapping[str, UUID] | None = None) -> tuple[Device
         inventory=take_inventory(host, ALL),
         holders=holders or {},
         cordons=(),
-        config=ALL,
+        rules=DeviceRules.of(ALL),
     ).views()
 
 

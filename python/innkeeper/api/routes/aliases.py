@@ -29,7 +29,7 @@ async def list_aliases(request: Request) -> Response:
 
 
 async def _counted(parts: ApiParts) -> AliasList:
-    aliases = Aliases.of(parts.config)
+    aliases = parts.tracker.aliases
     views = [await _view(parts, aliases, name) for name in aliases.names]
     return AliasList(aliases=tuple(views))
 

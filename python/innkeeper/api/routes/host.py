@@ -95,7 +95,7 @@ def survey_of(parts: ApiParts) -> DeviceSurvey:
         inventory=tracker.inventory,
         holders=tracker.device_holders(),
         cordons=tracker.cordons(),
-        config=parts.config,
+        rules=tracker.rules,
     )
 
 
