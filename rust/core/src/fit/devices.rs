@@ -30,7 +30,7 @@ pub(super) fn choose(
     trial: &mut Trial<'_>,
     steps: &mut Steps,
 ) -> Result<Option<Chosen>, Undecided> {
-    let plan = Plan::of(room.inventory, request, counts);
+    let plan = Plan::of_first(room.inventory, request, counts, trial);
     choose_by(plan, &mut Units::of(room, request, counts), trial, steps)
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::fit::Room;
+use crate::fit::draft::what_is_admitted;
 use crate::fit::near::{Cells, levels};
-use crate::fit::plan::what_is_admitted;
 use crate::misfit::{Filtered, PoolFiltered};
 use crate::pci::{Admits, Filter, PoolEntry, PoolNumber, Slot, Withheld};
 use crate::request::{DeviceRequest, Request};

@@ -3,6 +3,7 @@
 mod amounts;
 mod count;
 mod devices;
+mod draft;
 mod flow;
 mod funnel;
 mod near;

@@ -1,15 +1,15 @@
 //! What a request wants of the devices, and from which pools each want may be served.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use crate::fit::draft::{Draft, shares};
 use crate::fit::flow::{Mask, bit};
 use crate::fit::near::{Cells, Level, Nearness, levels};
 use crate::fit::supply::{Supply, Tree};
 use crate::fit::trial::Trial;
 use crate::inventory::Inventory;
-use crate::pci::{Admits, Catalogue, Filter, PoolEntry, PoolNumber, Slot};
-use crate::request::{DeviceRequest, Request};
+use crate::pci::{Catalogue, PoolNumber, Slot};
+use crate::request::Request;
 
 /// So many devices for one part of a request, of one provider if it names providers.
 #[derive(Clone, Debug)]
@@ -26,10 +26,10 @@ pub(super) struct Want {
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) pool: PoolNumber,
-    only: Option<Slot>,
-    except: Vec<Slot>,
+    pub(super) only: Option<Slot>,
+    pub(super) except: Vec<Slot>,
     /// Wants that may be served from it, as far as nearness allows.
-    admits: Mask,
+    pub(super) admits: Mask,
     pub(super) nearness: Nearness,
 }
 
@@ -48,7 +48,35 @@ impl<'a> Plan<'a> {
     /// With `counts` devices for each part of the request; units are not planned here.
     pub(super) fn of(inventory: &'a Inventory, request: &Request, counts: &[u64]) -> Self {
         let cells = Cells::of(inventory, request.cells());
-        let mut draft = Draft { catalogue: inventory.catalogue(), pools: BTreeMap::new() };
+        Self::by(Draft::of(inventory.catalogue()), &cells, inventory, request, counts)
+    }
+
+    /// The same, without pools that a request of one part never comes to: the first ones have enough.
+    pub(super) fn of_first(
+        inventory: &'a Inventory,
+        request: &Request,
+        counts: &[u64],
+        trial: &Trial<'_>,
+    ) -> Self {
+        let ([devices], [left]) = (request.devices(), counts) else {
+            return Self::of(inventory, request, counts);
+        };
+        let in_order = devices.matcher.products().is_none_or(|products| products.len() == 1);
+        if !in_order || !devices.providers.is_empty() {
+            return Self::of(inventory, request, counts);
+        }
+        let cells = Cells::of(inventory, request.cells());
+        let draft = Draft::of(inventory.catalogue()).stop_at(*left, &cells, trial);
+        Self::by(draft, &cells, inventory, request, counts)
+    }
+
+    fn by(
+        mut draft: Draft<'_>,
+        cells: &Cells<'_>,
+        inventory: &'a Inventory,
+        request: &Request,
+        counts: &[u64],
+    ) -> Self {
         let mut wants = Vec::new();
         for (position, (devices, count)) in request.devices().iter().zip(counts).enumerate() {
             if devices.unit.is_some() {
@@ -61,7 +89,7 @@ impl<'a> Plan<'a> {
                 wants.push(Want { request: position, left, levels, level: last });
             }
         }
-        let parts = draft.parts(&cells);
+        let parts = draft.parts(cells);
         let catalogue = inventory.catalogue();
         let has_trees = has_trees(catalogue, &parts);
         Self { catalogue, wants, parts, has_trees }
@@ -196,15 +224,6 @@ impl Part {
     }
 }
 
-/// A part of a request by provider; the whole of it when it names none.
-fn shares(devices: &DeviceRequest, count: u64) -> Vec<(Option<&Arc<str>>, u64)> {
-    if devices.providers.is_empty() {
-        return vec![(None, count)];
-    }
-    let named = count > 0 && count >= devices.count;
-    devices.providers.iter().filter(|_| named).map(|(name, share)| (Some(name), *share)).collect()
-}
-
 /// Whether some part is of devices whose parent is in another part.
 fn has_trees(catalogue: &Catalogue, parts: &[Part]) -> bool {
     let has_pool = |pool: PoolNumber| parts.binary_search_by_key(&pool, |part| part.pool).is_ok();
@@ -219,88 +238,34 @@ fn subtract(counts: &mut BTreeMap<Mask, u64>, mask: Mask, count: u64) {
     }
 }
 
-/// Which wants a pool serves, as a whole and device by device.
-#[derive(Default)]
-struct Admitted {
-    whole: Mask,
-    single: BTreeMap<Slot, Mask>,
-}
+#[cfg(test)]
+mod tests {
+    use super::Plan;
+    use crate::fit::trial::Trial;
+    use crate::ledger::Ledger;
+    use crate::pci::Index;
+    use crate::request::Request;
+    use crate::samples::{booked, host_of_pfs, pfs_and_vfs, vf_product};
 
-/// Parts that are being made.
-struct Draft<'a> {
-    catalogue: &'a Catalogue,
-    pools: BTreeMap<PoolNumber, Admitted>,
-}
-
-impl Draft<'_> {
-    fn admit(&mut self, devices: &DeviceRequest, provider: Option<&Arc<str>>, want: usize) {
-        for_each_candidate(self.catalogue, devices, |number, pool| {
-            let Ok(admits) = what_is_admitted(devices, provider, pool) else { return };
-            let admitted = self.pools.entry(number).or_default();
-            match admits {
-                Admits::All => admitted.whole |= bit(want),
-                Admits::Only(named) => {
-                    let slots = named.iter().filter_map(|address| self.catalogue.find(*address));
-                    let here = slots.filter(|slot| {
-                        self.catalogue.entry(*slot).is_some_and(|entry| entry.pool == number)
-                    });
-                    here.for_each(|slot| *admitted.single.entry(slot).or_default() |= bit(want));
-                }
-            }
-        });
+    fn parts(host: &[usize], request: &Request, counts: &[u64]) -> usize {
+        let inventory = host_of_pfs(host);
+        let index = Index::new(std::sync::Arc::clone(inventory.catalogue()));
+        Plan::of_first(&inventory, request, counts, &Trial::of(&index)).parts.len()
     }
 
-    fn parts(self, cells: &Cells<'_>) -> Vec<Part> {
-        let mut parts = Vec::with_capacity(self.pools.len());
-        for (pool, admitted) in self.pools {
-            let cell = self.catalogue.pool(pool).and_then(|pool| pool.key.cell);
-            let nearness = cells.nearness(cell);
-            let whole = admitted.whole;
-            let except: Vec<Slot> = admitted.single.keys().copied().collect();
-            let single = admitted.single.into_iter().map(|(slot, mask)| Part {
-                pool,
-                only: Some(slot),
-                except: Vec::new(),
-                admits: mask | whole,
-                nearness,
-            });
-            parts.extend(single);
-            if whole != 0 {
-                parts.push(Part { pool, only: None, except, admits: whole, nearness });
-            }
-        }
-        parts
+    #[test]
+    fn a_request_of_one_part_looks_no_further_than_the_pools_that_have_enough() {
+        let vfs = |count| Request::default().with_devices(vf_product(), count);
+        assert_eq!(parts(&[2; 100], &vfs(2), &[2]), 1);
+        assert_eq!(parts(&[2; 100], &vfs(3), &[3]), 2);
+        assert_eq!(parts(&[2; 100], &vfs(201), &[201]), 100);
+        assert_eq!(parts(&[2; 100], &pfs_and_vfs(1, 2), &[1, 2]), 101);
     }
-}
 
-/// The pools that can matter to a request; all, unless it insists on products.
-fn for_each_candidate(
-    catalogue: &Catalogue,
-    devices: &DeviceRequest,
-    mut each: impl FnMut(PoolNumber, &PoolEntry),
-) {
-    let Some(products) = devices.matcher.products() else {
-        catalogue.pools().iter().enumerate().for_each(|(number, pool)| each(number, pool));
-        return;
-    };
-    for product in products {
-        for number in catalogue.pools_of(product) {
-            if let Some(pool) = catalogue.pool(*number) {
-                each(*number, pool);
-            }
-        }
+    #[test]
+    fn pools_that_are_full_are_passed_over() {
+        let mut ledger = Ledger::new(host_of_pfs(&[2, 2, 2]));
+        booked(&mut ledger, "a", &pfs_and_vfs(0, 3));
+        assert_eq!(booked(&mut ledger, "b", &pfs_and_vfs(0, 1)), ["0001:00:01.0"]);
     }
-}
-
-/// What of a pool may be given for a request, or the first filter that takes it away.
-pub(super) fn what_is_admitted(
-    devices: &DeviceRequest,
-    provider: Option<&Arc<str>>,
-    pool: &PoolEntry,
-) -> Result<Admits, Filter> {
-    let admits = devices.matcher.admits(&pool.key)?;
-    if provider.is_some() && pool.key.provider.as_ref() != provider {
-        return Err(Filter::Provider);
-    }
-    Ok(admits)
 }

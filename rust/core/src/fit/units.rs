@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fit::Room;
 use crate::fit::devices::{Chosen, is_possible};
+use crate::fit::draft::what_is_admitted;
 use crate::fit::near::{Cells, Nearness, levels};
-use crate::fit::plan::{Plan, what_is_admitted};
+use crate::fit::plan::Plan;
 use crate::fit::steps::Steps;
 use crate::fit::trial::Trial;
 use crate::misfit::Undecided;
