@@ -254,7 +254,7 @@ mod tests {
         booked(&mut ledger, "vf", &pfs_and_vfs(0, 1));
         let misfit = refused(&mut ledger, &pfs_and_vfs(1, 0)).reasons.remove(0);
         assert_eq!((misfit.free, misfit.capacity, misfit.used), (0, 1, 0));
-        assert!(misfit.message.contains("1 barred because their PF or VFs are"));
+        assert!(misfit.message.contains("1 barred by their PF or VFs"));
         ledger.unbook(&id("vf"));
         booked(&mut ledger, "pf", &pfs_and_vfs(1, 0));
         assert_eq!(refused(&mut ledger, &pfs_and_vfs(0, 1)).reasons[0].free, 0);

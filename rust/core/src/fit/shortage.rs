@@ -147,7 +147,7 @@ const PHRASES: [(Filter, &str); 13] = [
     (Filter::Retired, "no longer admitted"),
     (Filter::InUse, "open in a program"),
     (Filter::Booked, "booked"),
-    (Filter::BarredByPfOrVfs, "barred because their PF or VFs are"),
+    (Filter::BarredByPfOrVfs, "barred by their PF or VFs"),
     (Filter::Numa, "on other cells"),
 ];
 
