@@ -9,7 +9,8 @@ use crate::fit::{Room, amounts, counts, devices};
 use crate::misfit::Undecided;
 use crate::request::Request;
 
-/// Search steps that a whole count may take, some 50 ms; beyond it is [`Undecided`].
+/// Search steps that a whole count may take, some 50 ms; beyond it is [`Undecided`]. Each booking of it
+/// has the bound of a booking, so that no count tells what a booking cannot.
 const MAX_COUNT_STEPS: u64 = 100_000;
 
 /// How many such requests could be booked one after another, at most `limit`.
@@ -29,7 +30,6 @@ pub(crate) fn count(
     let plan = Plan::of(room.inventory, request, &counts(request));
     let trial = Trial::of(room.book.index());
     if has_units(request) || plan.competes(&trial) {
-        *steps = Steps::within(MAX_COUNT_STEPS);
         return count_by_trying(room, request, &plan, most, steps);
     }
     let times = plan.wants.iter().enumerate().map(|(want, one)| {
@@ -57,6 +57,7 @@ fn count_by_trying(
     let mut trial = Trial::of(room.book.index());
     let mut units = Units::of(room, request, &counts(request));
     for booked in 0..most {
+        *steps = steps.renewed_up_to(MAX_COUNT_STEPS);
         units.skip_used(&trial);
         if devices::choose_by(plan.clone(), &mut units, &mut trial, steps)?.is_none() {
             return Ok(booked);

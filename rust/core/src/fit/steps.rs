@@ -35,6 +35,12 @@ impl Steps {
         Self { limit: self.searched.saturating_add(MAX_STEPS), ..*self }
     }
 
+    /// The same, as long as all questions together stay within a bound.
+    pub(crate) fn renewed_up_to(&self, most: u64) -> Self {
+        let renewed = self.renewed();
+        Self { limit: renewed.limit.min(most), ..renewed }
+    }
+
     pub(crate) fn look(&mut self) {
         self.looked = self.looked.saturating_add(1);
     }
