@@ -254,7 +254,10 @@ async def test_a_cordon_keeps_claims_off_until_it_is_lifted(serve: Serve) -> Non
         lifted = await served.client.delete(f"/v1/cordons/device/{address}")
         assert lifted.json()["lifted_at"] is not None
         assert (await served.client.post("/v1/fit", json=all_of_them)).status_code == 200
-        problem_of(await served.client.delete(f"/v1/cordons/device/{address}"), 404, "not_found")
+        again = await served.client.delete(f"/v1/cordons/device/{address}")
+        assert "is not cordoned" in problem_of(again, 404, "not_found")["detail"]
+        clean = await served.client.delete(f"/v1/cordons/device/{address}?cause=dirty")
+        assert "is not dirty" in problem_of(clean, 404, "not_found")["detail"]
         kinds = [one["kind"] for one in (await served.client.get("/v1/events")).json()["events"]]
         assert kinds[-2:] == ["cordoned", "uncordoned"]
 

@@ -139,12 +139,14 @@ def _member_words(member: UnitMember) -> str:
 
 
 def pattern_words(pattern: DevicePattern) -> str:
-    """`10de:2236 type-VF trusted=true`."""
+    """`10de:2236 VF trusted=true`."""
     rest = dict(pattern)
     vendor, product = rest.pop("vendor_id", None), rest.pop("product_id", None)
-    kind = rest.pop("dev_type", None)
-    words = [f"{vendor or '*'}:{product or '*'}"] if vendor or product else []
-    return (
-        " ".join([*words, *([kind] if kind else []), *([tags_words(rest)] if rest else [])])
-        or "any"
-    )
+    ids = f"{vendor or '*'}:{product or '*'}" if vendor or product else ""
+    words = (ids, _kind_word(rest.pop("dev_type", None) or ""), tags_words(rest))
+    return " ".join(filter(None, words)) or "any"
+
+
+def _kind_word(dev_type: str) -> str:
+    """`VF` for Nova's `type-VF`; what has no such form as it is."""
+    return dev_type.removeprefix("type-")

@@ -86,10 +86,13 @@ class LocalHost:
         """
         from innkeeper import Ledger, take_inventory
         from innkeeper.requests.aliases import Aliases
+        from innkeeper.requests.cells import require_cells
         from innkeeper.tracker.convert import count_or_none, object_reasons, placement_object
 
         resolved = Aliases.of(self.config).resolve(request)
-        ledger = Ledger(take_inventory(self.host, self.config))
+        inventory = take_inventory(self.host, self.config)
+        require_cells(request, inventory)
+        ledger = Ledger(inventory)
         # The nearest request is told in the caller's words.
         with object_reasons(request):
             placement = placement_object(ledger.fit(resolved))

@@ -78,7 +78,10 @@ def parse_device(text: str, *, what: str = "device") -> DeviceRequest:
     if equals:
         words["count"] = parse_count(count, what=f"{what} {kind.lower()}")
     for option in options:
-        words |= _device_option(option, text, what)
+        said = _device_option(option, text, what)
+        if said.keys() & words.keys():
+            raise refusal(what, text, "says its NUMA policy twice: once is enough")
+        words |= said
     return DeviceRequest(**words)
 
 

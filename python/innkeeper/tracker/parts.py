@@ -8,9 +8,10 @@ from uuid import UUID
 from innkeeper import _core
 from innkeeper.clock import Clock
 from innkeeper.config import Config
-from innkeeper.objects import Claim, Host, Inventory
+from innkeeper.objects import Claim, Host, Inventory, Request
 from innkeeper.objects.cordon import Cordon
 from innkeeper.requests.aliases import Aliases
+from innkeeper.requests.cells import require_cells
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.offer import Offer
 from innkeeper.store.base import Store
@@ -56,6 +57,16 @@ class Parts:
 
     marks_in_ledger: tuple[Cordon, ...] = ()
     """The cordons that the ledger's inventory was made with."""
+
+    def resolve(self, words: Request) -> Request:
+        """A caller's words as the ledger takes them.
+
+        Raises:
+            BadRequest: an alias or a cell that the host does not have, or a device request that makes
+                no sense.
+        """
+        require_cells(words, self.inventory)
+        return self.aliases.resolve(words)
 
     def follow(self, claim: Claim) -> None:
         """A claim is durable in this form: watch for what ends it, or stop watching."""

@@ -55,7 +55,7 @@ class Placing:
         A claim that is tied to a process is confirmed at once; its pidfd is taken over.
 
         Raises:
-            BadRequest: an alias that the host does not have, or a device request that makes no sense.
+            BadRequest: see `Parts.resolve`.
             NoFit, Undecided, ClaimConflict, InstanceClaimed, AlreadyReleased, TooManyWaiting,
             Draining, OutcomeUnknown, StoreError
         """
@@ -135,12 +135,12 @@ class Placing:
                 f"{self._parts.config.claims.max_wait:g} s (`claims.max_wait`)"
             )
         words = ask.spec.request
-        resolved = self._parts.aliases.resolve(words)
+        resolved = self._parts.resolve(words)
         return await self._parts.line.book(ask.id, words, resolved, wait_seconds=wait_seconds)
 
     def _book_now(self, ask: _Ask) -> Placement:
         words = ask.spec.request
-        return book(self._parts.ledger, ask.id, words, self._parts.aliases.resolve(words))
+        return book(self._parts.ledger, ask.id, words, self._parts.resolve(words))
 
     def _book_all(self, asks: Sequence[_Ask], standing: Sequence[Claim | None]) -> dict[int, Claim]:
         booked: dict[int, Claim] = {}

@@ -251,12 +251,12 @@ class Tracker:
         """Where it would be placed now; nothing changes.
 
         Raises:
-            BadRequest: an alias that the host does not have.
+            BadRequest: an alias or a cell that the host does not have.
             NoFit: every reason, and the nearest request that fits.
             Undecided: the search bound was reached.
         """
         with object_reasons(request):
-            return placement_object(self._parts.ledger.fit(self._parts.aliases.resolve(request)))
+            return placement_object(self._parts.ledger.fit(self._parts.resolve(request)))
 
     def count(self, request: Request, limit: int = 10_000) -> int | None:
         """How many such requests would fit one after another, at most `limit`.
@@ -264,9 +264,9 @@ class Tracker:
         Null when the search bound was reached before it was known.
 
         Raises:
-            BadRequest: an alias that the host does not have.
+            BadRequest: an alias or a cell that the host does not have.
         """
-        return count_or_none(self._parts.ledger, self._parts.aliases.resolve(request), limit)
+        return count_or_none(self._parts.ledger, self._parts.resolve(request), limit)
 
     def statistics(self) -> TrackerStatistics:
         """Counts for metrics and tests."""

@@ -124,10 +124,10 @@ def test_aliases_say_what_they_stand_for() -> None:
         AliasView(name="gpu", stands_for=DeviceRequest(alias="gpu", unit=unit), fit=None),
     ]
     lines = aliases_table(views).splitlines()
-    assert lines[1].split(maxsplit=2)[2].startswith("8086:1889 type-VF trusted=true")
+    assert lines[1].split(maxsplit=2)[2].startswith("8086:1889 VF trusted=true")
     assert lines[1].endswith("required")
     assert lines[2].split() == ["-", "-", "or", "*:1572", "-"]
-    assert "a unit by slot: 1 x 10de:2236 + 2 x type-PCI or any" in lines[3]
+    assert "a unit by slot: 1 x 10de:2236 + 2 x PCI or any" in lines[3]
     assert lines[3].split()[:2] == ["gpu", "unknown"]
 
 

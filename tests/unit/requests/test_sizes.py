@@ -187,6 +187,8 @@ def test_cells_that_are_none_are_refused(text: str) -> None:
         ("a10=2,", "'' after the comma"),
         ("a10=2,numa_policy=nearby", "preferred"),
         ("8086:1889,numa_policy=", "unknown NUMA policy"),
+        ("a10=2,numa_policy=required,numa_policy=legacy", "says its NUMA policy twice"),
+        ("a10=2,numa_policy=socket,numa_policy=socket", "says its NUMA policy twice"),
         ("0x8086:1889=1", "no vendor id: four hex digits without 0x"),
         ("8086:18g9=1", "no product id"),
         ("8086:1889:1=1", "no product id"),

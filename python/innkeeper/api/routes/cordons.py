@@ -13,7 +13,7 @@ from innkeeper.api.declare import answers, asks, tagged_answers
 from innkeeper.api.parts import ApiParts, operator, parts_of, reader
 from innkeeper.api.views import CordonList, CordonOrder, UncordonQuery
 from innkeeper.errors import BadRequest, NotFound
-from innkeeper.objects import Cordon, CordonKind
+from innkeeper.objects import Cordon, CordonCause, CordonKind
 
 router: Final = APIRouter(prefix="/v1/cordons", tags=["cordons"])
 
@@ -61,8 +61,9 @@ async def uncordon(
     parts = parts_of(request)
     lifted = await parts.tracker.uncordon(kind, subject, by=caller.holder, cause=query.cause)
     if lifted is None:
+        was = "dirty" if query.cause is CordonCause.DIRTY else "cordoned"
         raise NotFound(
-            f"{kind} {subject} is not cordoned; `innkeeper cordons` lists what is",
+            f"{kind} {subject} is not {was}; `innkeeper cordons` lists what is",
             kind=str(kind),
             subject=subject,
         )
