@@ -43,12 +43,14 @@ HOMES: dict[str, tuple[str, ...]] = {
     ),
     "innkeeper.objects.host": (
         "Cell",
+        "CellOrder",
         "Cpu",
         "Device",
         "Disk",
         "Host",
         "Inventory",
         "InventoryCell",
+        "InventoryPages",
         "Pages",
         "PciFunction",
         "PciKind",
@@ -109,6 +111,17 @@ HOMES: dict[str, tuple[str, ...]] = {
     "innkeeper.objects.service": (
         "Service",
         "ServiceList",
+    ),
+    "innkeeper.objects.topology": (
+        "CellMisfit",
+        "CellPreference",
+        "EmulatorThreads",
+        "GuestCell",
+        "GuestTopology",
+        "L3Policy",
+        "Limits",
+        "PlacedCell",
+        "ThreadPolicy",
     ),
     "innkeeper.objects.usage": (
         "Amounts",

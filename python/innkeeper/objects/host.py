@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from innkeeper.objects.base import Amount, PciAddress, PciId, VersionedObject
+from pydantic import Field
+
+from innkeeper.objects.base import Amount, CpuList, PciAddress, PciId, VersionedObject
 from innkeeper.objects.history import Added, NewValues
 from innkeeper.objects.marks import checked
 
@@ -205,21 +207,74 @@ def device_of_checked(values: dict[str, Any]) -> Device:
     return device
 
 
+class InventoryPages(VersionedObject):
+    """Pages of one size (KiB) of a cell that may be handed out; the smallest are ordinary memory."""
+
+    size_kib: Annotated[int, Field(strict=True, ge=1, le=2**40)]
+    total: Amount
+    reserved: Amount = 0
+
+
+class CellOrder(StrEnum):
+    """Which cells of the host are taken first (Nova's `packing_host_numa_cells_allocation_strategy`)."""
+
+    SPREAD = "spread"
+    """Those with most free."""
+    PACK = "pack"
+    """Those with least free."""
+
+
 class InventoryCell(VersionedObject):
-    """A cell of the host, as placements see it."""
+    """A cell of the host, as placements see it; it may lack CPUs, memory, or both."""
+
+    VERSION = "1.1"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": Added(
+            "shared",
+            "dedicated",
+            "memory_mib",
+            "pages",
+            "cores",
+            "l3_groups",
+            "distances",
+            "cordoned",
+        ),
+    }
 
     id: Amount
     socket: int | None = None
     """The socket that most of its CPUs are on; null when it has none."""
+    shared: CpuList = ""
+    """CPUs that vCPUs float over."""
+    dedicated: CpuList = ""
+    """CPUs that are given to one vCPU each."""
+    memory_mib: Amount = 0
+    """All of it, hugepages included."""
+    pages: tuple[InventoryPages, ...] = ()
+    """By size, ascending."""
+    cores: tuple[CpuList, ...] = ()
+    """The shared and dedicated CPUs of each physical core, in the order in which cores are taken."""
+    l3_groups: tuple[CpuList, ...] = ()
+    """Those of each L3 cache, likewise; empty when the host does not say."""
+    distances: dict[int, int] = {}
+    """To each cell by its id, 10 to itself; empty when the host does not say."""
+    cordoned: str | None = None
+    """Why nothing new is placed here; null: it takes new claims."""
 
 
 class Inventory(VersionedObject):
     """What may be handed out: the host after the operator's words were applied to it."""
 
-    VERSION = "1.1"
-    HISTORY = {"1.0": "first", "1.1": Added("cells", "cordoned")}
+    VERSION = "1.2"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": Added("cells", "cordoned"),
+        "1.2": Added("cell_order"),
+    }
 
     vcpus: Quantity
+    """Of the shared CPUs."""
     memory_mib: Quantity
     """Ordinary memory; preallocated hugepages are not in it."""
     disk_mib: Quantity
@@ -230,3 +285,4 @@ class Inventory(VersionedObject):
     cells: tuple[InventoryCell, ...] = ()
     cordoned: str | None = None
     """Why nothing new is placed on this host; null: it takes new claims."""
+    cell_order: CellOrder = CellOrder.SPREAD

@@ -19,6 +19,7 @@ from innkeeper.objects.base import (
 )
 from innkeeper.objects.history import Added
 from innkeeper.objects.host import PciKind
+from innkeeper.objects.topology import CellMisfit, GuestTopology, Limits, PlacedCell
 
 VCpus = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 Mebibytes = Annotated[int, Field(strict=True, ge=1, le=2**40)]
@@ -104,8 +105,12 @@ class DeviceRequest(VersionedObject):
 class Request(VersionedObject):
     """What an instance asks for; null is "nothing of it", zero is refused."""
 
-    VERSION = "1.1"
-    HISTORY = {"1.0": "first", "1.1": Added("cells")}
+    VERSION = "1.2"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": Added("cells"),
+        "1.2": Added("topology", "limits"),
+    }
 
     vcpus: VCpus | None = None
     memory_mib: Mebibytes | None = None
@@ -114,7 +119,11 @@ class Request(VersionedObject):
     counters: Annotated[dict[CounterName, Count], Field(max_length=64)] = {}
     cells: Annotated[tuple[Amount, ...], Field(max_length=1024)] | None = None
     """Host cells that the instance is on already: NUMA policies of devices are judged against them.
-    Null: no policy applies."""
+    Null: no policy applies. Not beside a topology, which says where the instance will be."""
+    topology: GuestTopology | None = None
+    """Null: the instance floats over all shared CPUs, and its memory over all cells."""
+    limits: Limits | None = None
+    """Null: the host's own ratios."""
 
 
 class PlacedDevice(VersionedObject):
@@ -138,13 +147,20 @@ class PlacedDevice(VersionedObject):
 class Placement(VersionedObject):
     """What a claim holds: amounts, CPUs to run on, devices."""
 
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("cells")}
+
     vcpus: Amount = 0
+    """vCPUs that float; dedicated ones are in the cells."""
     memory_mib: Amount = 0
+    """Ordinary memory; what comes from hugepages is in the cells."""
     disk_mib: Amount = 0
     cpus: CpuList = ""
     """CPUs that the instance may run on; empty when it asked for no vCPU."""
     devices: tuple[PlacedDevice, ...] = ()
     counters: dict[CounterName, Amount] = {}
+    cells: Annotated[tuple[PlacedCell, ...], Field(max_length=1024)] = ()
+    """Of an instance with a topology, in the order of its guest cells."""
 
 
 class Filtered(VersionedObject):
@@ -171,14 +187,20 @@ class PoolFiltered(VersionedObject):
 class Misfit(VersionedObject):
     """One constraint that fails, with its numbers."""
 
-    VERSION = "1.1"
-    HISTORY = {"1.0": "first", "1.1": Added("request", "pools")}
+    VERSION = "1.2"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": Added("request", "pools"),
+        "1.2": Added("guest_cell", "cells"),
+    }
 
     code: str
     """`insufficient_vcpus`, `insufficient_memory`, `insufficient_disk`, `insufficient_counter`,
-    `unknown_counter`, `insufficient_devices`, `unknown_device` or `host_cordoned`."""
+    `unknown_counter`, `insufficient_devices`, `unknown_device`, `host_cordoned`; of cells
+    `insufficient_cells`, `insufficient_dedicated_cpus`, `insufficient_cores`, `insufficient_pages`,
+    `unknown_page_size`, `insufficient_l3`, `cells_compete` or `cells_far_from_devices`."""
     resource: str
-    """`vcpus`, `memory_mib`, `disk_mib`, the counter's name, `host`; of devices the alias,
+    """`vcpus`, `memory_mib`, `disk_mib`, the counter's name, `host`, `cells`; of devices the alias,
     `vendor:product`, or `port ID`."""
     message: str
     asked: Amount
@@ -192,3 +214,7 @@ class Misfit(VersionedObject):
     pools: tuple[PoolFiltered, ...] = ()
     """Of devices: the pools that have what the request names, in the order in which they are given
     out."""
+    guest_cell: Amount | None = None
+    """Position of the guest cell that it speaks of."""
+    cells: tuple[CellMisfit, ...] = ()
+    """Of a guest cell: why it does not fit on each host cell, in the order in which they are tried."""
