@@ -60,7 +60,12 @@ class MakeTracker(Protocol):
     """Makes trackers of one node on one database; entered one after another, they are restarts."""
 
     def __call__(
-        self, spec: str = ..., *, driver: Driver | None = ..., wrap: Callable[[Store], Store] = ...
+        self,
+        spec: str = ...,
+        *,
+        driver: Driver | None = ...,
+        wrap: Callable[[Store], Store] = ...,
+        config: Config | None = ...,
     ) -> Tracker: ...
 
 
@@ -75,17 +80,20 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_tracker(database: Path, clock: VirtualClock, config: Config) -> MakeTracker:
+    words = config
+
     def make(
         spec: str = "cpus=8,cells=1,memory=16GiB,pfs=1,vfs=4",
         *,
         driver: Driver | None = None,
         wrap: Callable[[Store], Store] = _as_it_is,
+        config: Config | None = None,
     ) -> Tracker:
         return Tracker(
             node="test",
             store=wrap(SqliteStore(database, node="test", clock=clock)),
             driver=driver or SimulatedDriver(spec),
-            config=config,
+            config=words if config is None else config,
             clock=clock,
         )
 

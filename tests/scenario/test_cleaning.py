@@ -16,6 +16,7 @@ from tests.scenario.test_outcomes import faulty, settle
 from innkeeper.config import Config, load_config
 from innkeeper.errors import NoFit, OutcomeUnknown, StoreFull
 from innkeeper.objects import (
+    AfterUse,
     Claim,
     ClaimSpec,
     CordonCause,
@@ -508,3 +509,57 @@ async def test_a_claim_that_was_never_laid_over_keeps_the_words_of_its_entry(
             await tracker.reconfigure(Config.model_validate({"devices": [{"vendor_id": vendor}]}))
         await release(tracker, claim)
         assert [mark.cause for mark in tracker.cordons()] == [CordonCause.DIRTY]
+
+
+@pytest.mark.parametrize("words_then", [{"vendor_id": "10de"}, {"vendor_id": "8086"}])
+async def test_what_was_to_be_cleaned_when_it_was_claimed_is_dirty_after_a_restart_with_other_words(
+    make_tracker: MakeTracker, script: Script, words_then: dict[str, object]
+) -> None:
+    async with make_tracker() as tracker:
+        claim = await hold(tracker, ONE)
+    other = Config.model_validate({"devices": [words_then]})
+    async with make_tracker(config=other) as tracker:
+        (address,) = await release(tracker, claim)
+        (mark,) = tracker.cordons()
+        assert (mark.subject, mark.cause) == (address, CordonCause.DIRTY)
+        assert "no `clean` command was configured" in mark.reason
+        await tracker.audit()
+        (finding,) = await findings(tracker)
+        assert (finding.kind, finding.subject) == ("clean_missing", address)
+        assert "`innkeeper devices uncordon --dirty`" in (finding.suggested_repair or "")
+    async with make_tracker(config=other) as tracker:
+        assert [one.subject for one in tracker.cordons()] == [address]
+        await tracker.uncordon(CordonKind.DEVICE, address, by=OPS)
+        await tracker.audit()
+        assert (tracker.cordons(), await findings(tracker)) == ((), ())
+    assert script.runs == []
+
+
+async def test_what_was_for_one_use_when_it_was_claimed_stays_so_over_a_restart(
+    make_tracker: MakeTracker,
+) -> None:
+    one_time = Config.model_validate({"devices": [{"one_time_use": True}]})
+    async with make_tracker(config=one_time) as tracker:
+        claim = await hold(tracker, ONE)
+        assert set(claim.after_use.values()) == {AfterUse.ONE_TIME_USE}
+    async with make_tracker(config=Config.model_validate({"devices": [{}]})) as tracker:
+        await release(tracker, claim)
+        assert [mark.reason for mark in tracker.cordons()] == ["given out once only"]
+
+
+async def test_a_command_that_is_configured_again_cleans_what_was_left(
+    make_tracker: MakeTracker, script: Script, config: Config, clock: VirtualClock
+) -> None:
+    async with make_tracker() as tracker:
+        claim = await hold(tracker, ONE)
+    without = Config.model_validate({"devices": [{}]})
+    async with make_tracker(config=without) as tracker:
+        await release(tracker, claim)
+        # Without anybody asking for an audit.
+        await settled(tracker, clock)
+        assert [one.kind for one in await findings(tracker)] == ["clean_missing"]
+        await tracker.reconfigure(config)
+        await until(lambda: not tracker.cordons())
+        await tracker.audit()
+        assert await findings(tracker) == ()
+    assert len(script.runs) == 1

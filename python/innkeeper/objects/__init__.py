@@ -9,7 +9,7 @@ from innkeeper.objects.homes import load
 if TYPE_CHECKING:
     from innkeeper.objects.base import VersionedObject
     from innkeeper.objects.change_set import ChangeSet
-    from innkeeper.objects.claim import Claim, ClaimSpec, ClaimState, Holder, Process
+    from innkeeper.objects.claim import AfterUse, Claim, ClaimSpec, ClaimState, Holder, Process
     from innkeeper.objects.compute_node import ComputeNode, ComputeNodeList
     from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
     from innkeeper.objects.cpu_model import VirtCPUFeature, VirtCPUModel, VirtCPUTopology
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from innkeeper.objects.usage import Amounts, Pool, Usage
 
 __all__ = [
+    "AfterUse",
     "Amounts",
     "AuditReport",
     "Cell",

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from innkeeper.objects.base import Amount, Name, VersionedObject
+from innkeeper.objects.base import Amount, Name, PciAddress, VersionedObject
+from innkeeper.objects.history import Added
 from innkeeper.objects.request import Placement, Request
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400, allow_inf_nan=False)]
@@ -27,6 +28,15 @@ class ClaimState(StrEnum):
     def live(self) -> bool:
         """Whether a claim in this state holds its placement."""
         return self in (ClaimState.PENDING, ClaimState.CONFIRMED)
+
+
+class AfterUse(StrEnum):
+    """What has to happen with a device, after a claim that held it, before it may be had again."""
+
+    CLEAN = "clean"
+    """Its `clean` command succeeds."""
+    ONE_TIME_USE = "one_time_use"
+    """An operator says that it is clean."""
 
 
 class Holder(VersionedObject):
@@ -60,6 +70,9 @@ class ClaimSpec(VersionedObject):
 class Claim(VersionedObject):
     """A durable booking; changed only by writing its next form."""
 
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("after_use")}
+
     id: UUID
     node: Name
     state: ClaimState
@@ -74,5 +87,7 @@ class Claim(VersionedObject):
     process: Process | None = None
     created_at: datetime
     updated_at: datetime
+    after_use: dict[PciAddress, AfterUse] = {}
+    """By address, what the entries of its devices said when it was made; of the others nothing."""
     expires_at: datetime | None = None
     """When it lapses by itself; null for a confirmed claim without a lease."""

@@ -8,6 +8,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "innkeeper.objects.base": ("VersionedObject",),
     "innkeeper.objects.change_set": ("ChangeSet",),
     "innkeeper.objects.claim": (
+        "AfterUse",
         "Claim",
         "ClaimSpec",
         "ClaimState",

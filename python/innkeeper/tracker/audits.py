@@ -68,6 +68,8 @@ SUGGESTED = {
     "device_retired": "put the [[devices]] entry back, or let the claim end",
     "clean_failed": "see why the command fails; `innkeeper devices uncordon` gives the device out "
     "as it is",
+    "clean_missing": "put the `clean` command back, or clean the device and say so: "
+    "`innkeeper devices uncordon --dirty`",
     "cordon_unreadable": "look at what it is around, then lift it or put it up again",
     "claim_unreadable": "find its instance; claim again under another id, or stop it",
     "database_set_aside": "compare what runs with `innkeeper claims`, claim what is missing, then "

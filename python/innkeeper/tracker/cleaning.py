@@ -1,12 +1,12 @@
 """Devices cleaned between two holders: the operator's command is run until it succeeds.
 
 A device stays dirty, durably and not to be had, until then; a daemon that starts goes on with what is
-dirty. What is given out once only waits for an operator.
+dirty. What is given out once only, or has no command any more, waits for an operator.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -90,11 +90,14 @@ class Cleaning:
         self._kept_off: set[Key] = set()
         """Devices whose dirt is being lifted by hand: no command is started on them."""
         self._failures: dict[Key, _Failure] = {}
+        self._left_before: dict[str, Cordon] = {}
 
     def remarks(self) -> tuple[Remark, ...]:
-        """Devices whose command fails, for as long as they are dirty."""
+        """Devices whose command fails, for as long as they are dirty; and those that have none."""
         self._forget_the_clean()
-        return tuple(_remark(failure) for failure in self._failures.values())
+        failed = map(_remark, self._failures.values())
+        left = (_left_remark(address, cordon) for address, cordon in self._left().items())
+        return (*failed, *left)
 
     async def run(self) -> None:
         """Clean until cancelled; a command that runs then is stopped, and run anew at the next start."""
@@ -103,7 +106,33 @@ class Cleaning:
                 for job in self._due():
                     attempt = self._running[key_of(job.cordon)] = _Attempt(job)
                     group.start_soon(self._clean, attempt)
+                self._look_at_what_is_left()
                 await self._parts.dirt_due.wait()
+
+    def _look_at_what_is_left(self) -> None:
+        """Another device that nothing cleans is reported now, and one that is lifted no longer."""
+        before, self._left_before = self._left_before, self._left()
+        if self._left_before != before:
+            self._parts.look_due.ring()
+
+    def _left(self) -> dict[str, Cordon]:
+        """Dirty devices on the host, by address, that no command and no `one_time_use` is for."""
+        places = ((self._parts.offer.admission.place_of(one), one) for one in self._dirt())
+        return {
+            address: cordon
+            for address, cordon in places
+            if address is not None and self._is_left(address)
+        }
+
+    def _is_left(self, address: str) -> bool:
+        admission = self._parts.offer.admission
+        rule = admission.rule(address)
+        said = rule is not None and (rule.clean or rule.one_time_use)
+        return admission.function(address) is not None and not said
+
+    def _dirt(self) -> Iterator[Cordon]:
+        durable = self._parts.cordons.durable
+        return (cordon for cordon in durable if cordon.cause is CordonCause.DIRTY)
 
     @asynccontextmanager
     async def kept_off(self, cordon: Cordon) -> AsyncIterator[None]:
@@ -136,11 +165,7 @@ class Cleaning:
     def _due(self) -> list[_Job]:
         """As many as may be started."""
         self._forget_the_clean()
-        jobs = (
-            self._job(cordon)
-            for cordon in self._parts.cordons.durable
-            if cordon.cause is CordonCause.DIRTY and self._is_due(key_of(cordon))
-        )
+        jobs = (self._job(cordon) for cordon in self._dirt() if self._is_due(key_of(cordon)))
         return [job for job in jobs if job is not None][: AT_ONCE - len(self._running)]
 
     def _is_due(self, key: Key) -> bool:
@@ -224,4 +249,14 @@ def _remark(failure: _Failure) -> Remark:
         f"{failure.problem}{said}",
         observed=failure.problem,
         claim_id=job.cordon.claim_id,
+    )
+
+
+def _left_remark(address: str, cordon: Cordon) -> Remark:
+    return Remark(
+        "clean_missing",
+        address,
+        f"device {address} is dirty and stays so: no entry that admits it has a `clean` command",
+        observed="no `clean` command",
+        claim_id=cordon.claim_id,
     )

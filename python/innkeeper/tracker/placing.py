@@ -26,6 +26,7 @@ from innkeeper.objects import (
 )
 from innkeeper.tracker.claims import Claims, event_of, later, require_live
 from innkeeper.tracker.convert import book, fingerprint
+from innkeeper.tracker.dirt import after_use
 from innkeeper.tracker.lapses import Cause
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import TiedProcess
@@ -170,6 +171,7 @@ class Placing:
             placement=placement,
             fingerprint=ask.fingerprint,
             lease_seconds=spec.lease_seconds,
+            after_use=after_use(self._parts, placement),
             created_at=now,
             updated_at=now,
             expires_at=later(now, patience),
