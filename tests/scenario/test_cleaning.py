@@ -378,6 +378,32 @@ async def test_what_took_the_place_of_a_dirty_card_does_not_wash_it(
         assert [one.subject for one in tracker.cordons()] == [address]
 
 
+async def test_the_dirt_of_a_card_that_was_pulled_is_lifted_by_the_identity_that_it_is_listed_by(
+    make_tracker: MakeTracker,
+) -> None:
+    driver = HostOfSpec()
+    gpu = Request(devices=(DeviceRequest(vendor_id="10de", product_id="24b0"),))
+    one_time = Config.model_validate({"devices": [{"one_time_use": True}]})
+    async with make_tracker(driver=driver, config=one_time) as tracker:
+        (address,) = await release(tracker, await hold(tracker, gpu))
+        driver.edit(address, serial="Another/card")
+        await tracker.audit()
+        await release(tracker, await hold(tracker, gpu))
+        (pulled,) = (one for one in tracker.cordons() if one.subject != address)
+        assert pulled.subject == pulled.identity
+        lifted = await tracker.uncordon(
+            CordonKind.DEVICE, pulled.subject, by=OPS, cause=CordonCause.DIRTY
+        )
+        assert lifted is not None
+        assert lifted.subject == pulled.subject
+        (left,) = tracker.cordons()
+        assert (left.subject, dirty(tracker)) == (address, [address])
+        # What is on the host may be called by its identity too.
+        assert left.identity is not None
+        await tracker.uncordon(CordonKind.DEVICE, left.identity, by=OPS)
+        assert (tracker.cordons(), dirty(tracker)) == ((), [])
+
+
 async def test_a_release_that_could_not_be_written_marks_nothing(
     make_tracker: MakeTracker, script: Script
 ) -> None:

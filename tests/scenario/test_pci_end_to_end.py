@@ -430,8 +430,12 @@ def test_a_device_that_is_not_clean_is_not_given_out_again(cards: CommandLine) -
     assert "dirty 2" in refused.err
     picture = cards("show").expect(0).out
     assert "~ not clean yet" in picture
-    for address in sorted(held)[:2]:
-        cards("devices", "uncordon", address, "--dirty").expect(0)
+    first, second = sorted(held)[:2]
+    cards("devices", "uncordon", first, "--dirty").expect(0)
+    # The identity is what a card that was pulled is listed by; it has a slash.
+    (identity,) = (one["identity"] for one in dirty if one["subject"] == second)
+    assert identity in cards("cordons", "-o", "wide").expect(0).out
+    assert "is no longer dirty" in cards("uncordon", "device", identity, "--dirty").expect(0).out
     assert addresses(claim(cards, "--device", "gpu=1")) == sorted(held)[:2]
 
 

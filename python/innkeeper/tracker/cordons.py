@@ -6,7 +6,7 @@ devices that a claim leaves dirty are written with the claim's own end (see `dir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from uuid import uuid4
@@ -139,17 +139,21 @@ class Cordons:
         return [(old, new) for old, new in found if key_of(new) not in taken]
 
     def _find(self, kind: CordonKind, subject: str, cause: CordonCause | None) -> Cordon | None:
-        """By its name, or by the address where its hardware is now; the operator's before dirt."""
-        subject = spelled(kind, subject)
+        """By its name or identity, or the address where its hardware is now; the operator's before dirt."""
+        names = {subject, spelled(kind, subject)}
         causes = (CordonCause.OPERATOR, CordonCause.DIRTY) if cause is None else (cause,)
         for wanted in causes:
             for cordon in self._parts.cordons.durable:
-                places = {cordon.subject}
-                if kind is CordonKind.DEVICE is cordon.kind:
-                    places.add(self._parts.offer.admission.place_of(cordon) or "")
-                if (cordon.kind, cordon.cause) == (kind, wanted) and subject in places:
+                called = (cordon.kind, cordon.cause) == (kind, wanted)
+                if called and not names.isdisjoint(self._names_of(cordon)):
                     return cordon
         return None
+
+    def _names_of(self, cordon: Cordon) -> Iterator[str]:
+        yield cordon.subject
+        if cordon.kind is CordonKind.DEVICE:
+            place = self._parts.offer.admission.place_of(cordon)
+            yield from filter(None, (cordon.identity, place))
 
     async def _lift(self, standing: Cordon, by: Holder | None, reason: str | None) -> Cordon:
         lifted = standing.model_copy(update={"lifted_at": self._parts.clock.now()})

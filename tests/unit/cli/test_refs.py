@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from innkeeper.cli.refs import parse_address
+from innkeeper.cli.refs import parse_address, parse_marked_device
 from innkeeper.errors import BadRequest
 
 
@@ -30,3 +30,17 @@ def test_an_address_as_lspci_or_the_kernel_has_it(text: str, address: str) -> No
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="such as 0000:3b:"):
         parse_address(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["8086:1592:b4-96-91/0", "8086:1592:SN 7/8/1/vf/12", "10de:24b0:card:1/0"]
+)
+def test_a_device_that_was_pulled_goes_by_its_identity(text: str) -> None:
+    assert parse_marked_device(f" {text} ") == text
+
+
+@pytest.mark.parametrize("text", ["ens1f0", "8086:1592", "8086:1592:b4/", "8086:1592:/0", "/0"])
+def test_what_is_neither_address_nor_identity_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="such as 0000:3b:"):
+        parse_marked_device(text)
+    assert parse_marked_device("3B:00.1") == "0000:3b:00.1"

@@ -48,13 +48,14 @@ def _subject(parts: ApiParts, order: CordonOrder) -> str:
     raise BadRequest(said, errors=[{"path": "subject", "message": said}])
 
 
-@router.delete("/{kind}/{subject}", responses=answers(Cordon))
+@router.delete("/{kind}/{subject:path}", responses=answers(Cordon))
 async def uncordon(
     request: Request, kind: CordonKind, subject: str, query: Annotated[UncordonQuery, Query()]
 ) -> Response:
     """Let new claims come again.
 
-    Of a device that is both cordoned and dirty this lifts the operator's cordon first; `cause=dirty`
+    A device is named by its address, or by the identity that its cordon has: a card that was pulled may
+    have left its address to another one. Of a device that is both cordoned and dirty this lifts the operator's cordon first; `cause=dirty`
     gives it out without its having been cleaned.
     """
     caller = await operator(request)

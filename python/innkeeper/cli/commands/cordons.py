@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from innkeeper.cli.client import Client
 from innkeeper.cli.device_tables import cordons_table
 from innkeeper.cli.exits import say
 from innkeeper.cli.forms import Form, ListOutput, data_writers, names, put
-from innkeeper.cli.refs import parse_address
+from innkeeper.cli.refs import parse_address, parse_marked_device
 from innkeeper.cli.session import session_of
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Cordon, CordonCause, CordonKind
@@ -38,7 +39,7 @@ def cordon(
     output: ListOutput = "table",
 ) -> None:
     """Keep new claims off the host, a cell, a CPU or a device; claims that hold it keep it."""
-    order = order_of(what, _subject(what, which), reason)
+    order = order_of(what, _subject(what, which, parse_address), reason)
     client = session_of(context).client()
     put_cordon(output, client.cordon(order))
 
@@ -51,7 +52,7 @@ def uncordon(
     output: ListOutput = "table",
 ) -> None:
     """Let new claims come again."""
-    subject = _subject(what, which)
+    subject = _subject(what, which, parse_marked_device)
     client = session_of(context).client()
     lift(client, what, subject or client.about().node, output, dirty=dirty)
 
@@ -70,7 +71,7 @@ def lift(client: Client, kind: CordonKind, subject: str, output: str, *, dirty: 
     put_cordon(output, lifted)
 
 
-def _subject(what: CordonKind, which: str | None) -> str | None:
+def _subject(what: CordonKind, which: str | None, parse_device: Callable[[str], str]) -> str | None:
     """What is named; of the host nothing is, since it is the daemon's.
 
     Raises:
@@ -82,7 +83,7 @@ def _subject(what: CordonKind, which: str | None) -> str | None:
         return None
     if which is None:
         raise BadRequest(f"which {what}? write `{what} {_EXAMPLES[what]}`")
-    return parse_address(which) if what is CordonKind.DEVICE else which
+    return parse_device(which) if what is CordonKind.DEVICE else which
 
 
 _EXAMPLES = {CordonKind.CELL: "1", CordonKind.CPU: "4", CordonKind.DEVICE: "0000:3b:00.1"}

@@ -16,7 +16,7 @@ from innkeeper.cli.device_tree import devices_tree
 from innkeeper.cli.flags import takes
 from innkeeper.cli.forms import Form, ListOutput, data_writers, names, put
 from innkeeper.cli.local import Local, LocalHost, Root, Simulate, client_unless_local
-from innkeeper.cli.refs import parse_address, parse_ref
+from innkeeper.cli.refs import parse_address, parse_marked_device, parse_ref
 from innkeeper.cli.session import Session, session_of
 from innkeeper.errors import BadRequest
 from innkeeper.objects import CordonKind
@@ -108,7 +108,7 @@ def uncordon_device(
     context: typer.Context, address: Address, dirty: Dirty = False, output: ListOutput = "table"
 ) -> None:
     """Hand a device out again."""
-    subject = parse_address(address)
+    subject = parse_marked_device(address)
     lift(session_of(context).client(), CordonKind.DEVICE, subject, output, dirty=dirty)
 
 
