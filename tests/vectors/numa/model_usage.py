@@ -1,0 +1,114 @@
+"""What the cells of a host have in use after a guest was charged, or given back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tests.vectors.numa.corrections import Corrections, NovaError
+from tests.vectors.numa.model_host import HostCell, Pages
+
+Words = Mapping[str, Any]
+Usage = dict[str, Any]
+
+
+def charge(
+    host: Sequence[HostCell], instance: Words, sign: int, corrections: Corrections
+) -> tuple[HostCell, ...]:
+    """The host with each guest cell charged (`sign` 1) or given back (-1) on the cell of its id.
+
+    Raises:
+        NovaError: CPUs that are not the cell's, that are taken already, or that are not taken.
+    """
+    charged = []
+    for start in host:
+        cell = start
+        for guest in instance["cells"]:
+            if guest["id"] == cell.id:
+                cell = _Charge(cell, guest, sign, corrections).made()
+        charged.append(_floored(cell))
+    return tuple(charged)
+
+
+def cpus_of(guest: Words) -> frozenset[int]:
+    """CPUs that a guest cell has for itself, before idle siblings."""
+    pins = (guest.get("cpu_pinning") or {}).values()
+    return frozenset(pins) | frozenset(guest.get("cpuset_reserved") or ())
+
+
+def widened(cell: HostCell, cpus: frozenset[int], corrections: Corrections) -> frozenset[int]:
+    """Every sibling of these CPUs; Nova loses those that are on no core."""
+    whole = [core for core in cell.cores if core & cpus]
+    kept = cpus if "siblings-beside" in corrections else frozenset[int]()
+    return kept.union(*whole)
+
+
+class _Charge:
+    """One guest cell on one host cell."""
+
+    def __init__(self, cell: HostCell, guest: Words, sign: int, corrections: Corrections) -> None:
+        self.cell, self.guest, self.sign, self.corrections = cell, guest, sign, corrections
+
+    def made(self) -> HostCell:
+        return replace(
+            self.cell,
+            pages=self._pages(),
+            memory_used=self.cell.memory_used + self.sign * self.guest["memory"],
+            vcpus_used=self.cell.vcpus_used + self.sign * len(self.guest["cpuset"]),
+            taken=self._taken(),
+        )
+
+    def _pages(self) -> tuple[Pages, ...]:
+        pages = self.cell.pages
+        wanted = self.guest["pagesize"]
+        if not wanted and not pages:
+            if "no-page-records" in self.corrections:
+                return pages
+            raise NovaError("IndexError")
+        size = wanted or pages[0].size
+        return tuple(self._used(it) if it.size == size else it for it in pages)
+
+    def _used(self, pages: Pages) -> Pages:
+        """Whole pages; what is below none is none."""
+        used = pages.used + self.sign * self.guest["memory"] * 1024 / pages.size
+        return replace(pages, used=int(max(used, 0)))
+
+    def _taken(self) -> frozenset[int]:
+        if self.guest["cpu_policy"] in (None, "shared"):
+            return self.cell.taken
+        cpus = cpus_of(self.guest)
+        if self.guest["cpu_thread_policy"] == "isolate":
+            cpus = widened(self.cell, cpus, self.corrections)
+        if self.sign > 0:
+            return self._pinned(cpus)
+        return self._unpinned(cpus)
+
+    def _pinned(self, cpus: frozenset[int]) -> frozenset[int]:
+        if not cpus <= self.cell.dedicated:
+            raise NovaError("CPUPinningUnknown")
+        if cpus & self.cell.taken:
+            raise NovaError("CPUPinningInvalid")
+        return self.cell.taken | cpus
+
+    def _unpinned(self, cpus: frozenset[int]) -> frozenset[int]:
+        if not cpus <= self.cell.dedicated:
+            raise NovaError("CPUUnpinningUnknown")
+        if not cpus <= self.cell.taken:
+            raise NovaError("CPUUnpinningInvalid")
+        return self.cell.taken - cpus
+
+
+def _floored(cell: HostCell) -> HostCell:
+    return replace(cell, memory_used=max(cell.memory_used, 0), vcpus_used=max(cell.vcpus_used, 0))
+
+
+def usage_of(cell: HostCell) -> Usage:
+    """The changing amounts of a cell, as they are recorded."""
+    return {
+        "id": cell.id,
+        "cpu_usage": cell.vcpus_used,
+        "memory_usage": cell.memory_used,
+        "pages_used": {str(it.size): it.used for it in cell.pages},
+        "pinned_cpus": sorted(cell.taken),
+    }
