@@ -134,6 +134,9 @@ def test_suspicious_words_are_warnings_and_wrong_ones_are_refused(
     checked = run("config", "check", "--config", str(file)).expect(0)
     assert "warning: [[devices]] entry 2 is never reached" in checked.err
     assert "good" in checked.err
+    file.write_text('[[devices]]\nclean = ["/no/such/wipe"]\n')
+    checked = run("config", "check", "--config", str(file)).expect(0)
+    assert "warning: [[devices]] entry 1: `clean` starts '/no/such/wipe'" in checked.err
     file.write_text('[[devices]]\nvendor_id = "+86"\n[nova]\nalias = ["{}"]\n')
     refused = run("config", "check", "--config", str(file)).expect(2)
     assert f"{file}: `devices[1].vendor_id` is " in refused.err

@@ -18,6 +18,10 @@ from innkeeper.objects.request import Count, NumaPolicy, UnitPlace
 #: The four parts of an address, each a regular expression in the table form.
 ADDRESS_KEYS = ("domain", "bus", "slot", "function")
 
+#: Where the program of a `clean` command is looked for.
+CLEAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_CLEAN_SECONDS = 600.0
 _MOST_TAGS = 24
 _LONGEST = 255
 
@@ -108,7 +112,13 @@ class DeviceSpec(Section):
     tags: Tags = Field(default_factory=dict)
     clean: tuple[Words, ...] = ()
     """A command and its arguments, run when a holder is gone; until it succeeds the device is dirty."""
-    clean_timeout: Period = 600.0
+    clean_timeout: Period = _CLEAN_SECONDS
+
+    @model_validator(mode="after")
+    def _require_something_to_time(self) -> DeviceSpec:
+        if self.clean_timeout != _CLEAN_SECONDS and not self.clean:
+            raise ValueError("has clean_timeout but no clean: there is no command that it limits")
+        return self
 
 
 class AliasMember(Section):

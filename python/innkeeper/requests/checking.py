@@ -10,6 +10,7 @@ from innkeeper.config import Config, load_config
 from innkeeper.config.environment import PREFIX
 from innkeeper.errors import BadConfig
 from innkeeper.requests.aliases import Aliases
+from innkeeper.requests.clean_words import idle_commands, missing_programs
 from innkeeper.requests.device_specs import DeviceRules
 
 _Words = TypeVar("_Words", DeviceRules, Aliases)
@@ -51,7 +52,16 @@ def check_device_words(config: Config) -> tuple[str, ...]:
     rules, aliases = _read(DeviceRules.of, config, errors), _read(Aliases.of, config, errors)
     if rules is None or aliases is None:
         raise BadConfig("\n".join(error["message"] for error in errors), errors=errors)
-    return _shortened([*rules.warnings, *_unserved(rules, aliases)])
+    return _shortened([*rules.warnings, *idle_commands(rules), *_unserved(rules, aliases)])
+
+
+def check_programs(config: Config) -> tuple[str, ...]:
+    """One line for each entry whose `clean` command cannot be started on this machine.
+
+    Raises:
+        BadConfig: a device spec is wrong.
+    """
+    return _shortened(list(missing_programs(DeviceRules.of(config))))
 
 
 def _shortened(warnings: list[str]) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ class Entries:
         path = f"devices[{number}]"
         for tag in sorted(spec.tags.keys() & _KEYS_OF_THEIR_OWN):
             self._refuse(f"{path}.tags.{tag}", "is no tag: the entry has a key for it")
+        if spec.address == {} or (isinstance(spec.address, str) and not spec.address.strip()):
+            self._refuse(f"{path}.address", "is empty: leave it out to mean any address")
         words = f"[[devices]] entry {number}"
         self.entries.append(Entry(path, words, _in_nova_words(spec), spec))
 

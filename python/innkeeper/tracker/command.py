@@ -13,8 +13,7 @@ import anyio
 from anyio.abc import Process
 
 from innkeeper.clock import Clock
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from innkeeper.config.device_sections import CLEAN_PATH
 
 GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL to a command that takes too long."""
@@ -57,7 +56,7 @@ async def run_command(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env={"PATH": PATH, "LANG": "C.UTF-8", **variables},
+            env={"PATH": CLEAN_PATH, "LANG": "C.UTF-8", **variables},
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

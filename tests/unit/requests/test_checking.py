@@ -8,7 +8,7 @@ import pytest
 
 from innkeeper.config import CONFIG_EXAMPLE, Config
 from innkeeper.errors import BadConfig
-from innkeeper.requests.checking import check_device_words, load_checked
+from innkeeper.requests.checking import check_device_words, check_programs, load_checked
 
 
 def file_of(tmp_path: Path, text: str) -> Path:
@@ -76,3 +76,40 @@ def test_a_hundred_warnings_are_told_in_fifty_lines() -> None:
     warnings = check_device_words(config)
     assert len(warnings) == 51
     assert warnings[-1] == "and 50 more such warnings"
+
+
+def test_a_command_that_cannot_be_run_or_never_is_is_suspicious(tmp_path: Path) -> None:
+    no_program = file_of(tmp_path, "")
+    entries: list[dict[str, object]] = [
+        {"vendor_id": "8086", "clean": ["/no/such/wipe", "-f"]},
+        {"vendor_id": "10de", "clean": [str(no_program)]},
+        {"vendor_id": "15b3", "clean": ["no-such-wipe"]},
+        {"vendor_id": "1002", "clean": ["true"], "one_time_use": True},
+        {"vendor_id": "1af4", "clean": ["true"]},
+        {"vendor_id": "1b36", "clean": ["bin/sh", "-c", "exit 0"], "clean_timeout": 5.0},
+    ]
+    config = Config.model_validate({"devices": entries})
+    missing = check_programs(config)
+    programs = ("/no/such/wipe", str(no_program), "no-such-wipe")
+    for number, (warning, program) in enumerate(zip(missing, programs, strict=True), 1):
+        assert warning.startswith(
+            f"[[devices]] entry {number}: `clean` starts '{program}', and no "
+        )
+    (idle,) = check_device_words(config)
+    assert idle.startswith("[[devices]] entry 4: `clean` is never run beside `one_time_use`")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ('address = ""', "`devices[1].address` is empty: leave it out"),
+        ('address = " "', "`devices[1].address` is empty: leave it out"),
+        ("address = {}", "`devices[1].address` is empty: leave it out"),
+        ("clean_timeout = 5.0", "`devices[1]`: has clean_timeout but no clean"),
+        ("clean_timeout = 60.0\nclean = []", "`devices[1]`: has clean_timeout but no clean"),
+    ],
+)
+def test_words_that_say_nothing_are_refused(tmp_path: Path, words: str, said: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load_checked(file_of(tmp_path, f"[[devices]]\n{words}\n"), {})
+    assert said in caught.value.message

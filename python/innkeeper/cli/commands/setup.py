@@ -89,10 +89,11 @@ def config_example() -> None:
 @config_app.command("check")
 def config_check(config: ConfigFile = None) -> None:
     """Read the configuration as the daemon would; say what is wrong."""
-    from innkeeper.requests.checking import check_device_words, load_checked
+    from innkeeper.requests.checking import check_device_words, check_programs, load_checked
 
     named = config_path(os.environ, config)
-    for warning in check_device_words(load_checked(named, os.environ)):
+    loaded = load_checked(named, os.environ)
+    for warning in (*check_device_words(loaded), *check_programs(loaded)):
         say(f"warning: {warning}")
     say(f"{named or 'the defaults'}: good")
 
