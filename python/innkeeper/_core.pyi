@@ -12,12 +12,17 @@ from innkeeper.objects import Inventory, Request
 __version__: str
 __all__ = [
     "Amounts",
+    "CellMisfit",
+    "CellUsage",
     "DeviceSpecs",
     "Difference",
     "Filtered",
+    "GuestCell",
     "Ledger",
     "Misfit",
     "Nearest",
+    "PageUsage",
+    "PlacedCell",
     "PlacedDevice",
     "Placement",
     "Pool",
@@ -66,6 +71,27 @@ class _PlacedDevice(Protocol):
     def identity(self) -> str | None: ...
 
 @type_check_only
+class _PlacedCell(Protocol):
+    @property
+    def cell(self) -> int: ...
+    @property
+    def shared(self) -> str: ...
+    @property
+    def cpus(self) -> str: ...
+    @property
+    def pins(self) -> dict[int, int]: ...
+    @property
+    def emulator(self) -> str: ...
+    @property
+    def charged(self) -> str: ...
+    @property
+    def memory_mib(self) -> int: ...
+    @property
+    def page_kib(self) -> int | None: ...
+    @property
+    def pages(self) -> int: ...
+
+@type_check_only
 class _Placement(Protocol):
     @property
     def vcpus(self) -> int: ...
@@ -79,6 +105,8 @@ class _Placement(Protocol):
     def devices(self) -> Sequence[_PlacedDevice]: ...
     @property
     def counters(self) -> dict[str, int]: ...
+    @property
+    def cells(self) -> Sequence[_PlacedCell]: ...
 
 def error_codes() -> list[str]:
     """Every `code` that this module can raise, sorted; each is a class of `innkeeper.errors`."""
@@ -109,6 +137,39 @@ class Placement:
     cpus: str
     devices: list[PlacedDevice]
     counters: dict[str, int]
+    cells: list[PlacedCell]
+
+@final
+class PlacedCell:
+    """What one guest cell holds of a host cell; see `innkeeper.objects.PlacedCell`."""
+
+    cell: int
+    shared: str
+    cpus: str
+    pins: dict[int, int]
+    emulator: str
+    charged: str
+    memory_mib: int
+    page_kib: int | None
+    pages: int
+
+@final
+class GuestCell:
+    """One guest cell of a suggested request."""
+
+    shared: str
+    dedicated: str
+    memory_mib: int
+
+@final
+class CellMisfit:
+    """Why one guest cell does not fit on one host cell."""
+
+    guest_cell: int
+    cell: int
+    code: str
+    asked: int
+    free: int
 
 @final
 class Filtered:
@@ -144,6 +205,8 @@ class Misfit:
     filters: list[Filtered]
     request: int | None
     pools: list[PoolFiltered]
+    guest_cell: int | None
+    cells: list[CellMisfit]
 
 @final
 class Nearest:
@@ -155,6 +218,8 @@ class Nearest:
     device_counts: list[int]
     """For each device request, in their order."""
     counters: dict[str, int]
+    cells: list[GuestCell]
+    """Of a request with a topology; fewer of them, or smaller ones. Empty when no shape fits."""
 
 @final
 class Amounts:
@@ -163,6 +228,30 @@ class Amounts:
     total: int
     reserved: int
     capacity: int
+    used: int
+    free: int
+
+@final
+class CellUsage:
+    """What is held of one cell."""
+
+    cell: int
+    shared_vcpus: int
+    """vCPUs that float over its shared CPUs."""
+    dedicated_cpus: Amounts
+    charged: str
+    """Its CPUs that somebody holds alone, in the kernel's list format."""
+    memory_mib: int
+    """Of instances with a topology, whatever pages it is of."""
+    pages: list[PageUsage]
+
+@final
+class PageUsage:
+    """Pages of one size (KiB) in a cell."""
+
+    size_kib: int
+    total: int
+    reserved: int
     used: int
     free: int
 
@@ -177,6 +266,7 @@ class Usage:
     devices: Amounts
     """Free are those that could be booked now, one at a time; the capacity leaves out those that are
     barred by their booked PF or VFs."""
+    cells: list[CellUsage]
     claims: int
     generation: int
 

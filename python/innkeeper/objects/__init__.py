@@ -70,10 +70,11 @@ if TYPE_CHECKING:
         GuestTopology,
         L3Policy,
         Limits,
+        Networks,
         PlacedCell,
         ThreadPolicy,
     )
-    from innkeeper.objects.usage import Amounts, Pool, Usage
+    from innkeeper.objects.usage import Amounts, CellUsage, PageUsage, Pool, Usage
 
 __all__ = [
     "AfterUse",
@@ -83,6 +84,7 @@ __all__ = [
     "CellMisfit",
     "CellOrder",
     "CellPreference",
+    "CellUsage",
     "ChangeSet",
     "Claim",
     "ClaimSpec",
@@ -131,8 +133,10 @@ __all__ = [
     "NUMATopology",
     "NUMATopologyLimits",
     "NetworkMetadata",
+    "Networks",
     "NovaObject",
     "NumaPolicy",
+    "PageUsage",
     "Pages",
     "PciDevice",
     "PciDeviceList",

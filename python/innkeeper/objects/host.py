@@ -12,6 +12,7 @@ from pydantic import Field
 from innkeeper.objects.base import Amount, CpuList, PciAddress, PciId, VersionedObject
 from innkeeper.objects.history import Added, NewValues
 from innkeeper.objects.marks import checked
+from innkeeper.objects.topology import Networks
 
 
 class Cpu(VersionedObject):
@@ -239,6 +240,7 @@ class InventoryCell(VersionedObject):
             "l3_groups",
             "distances",
             "cordoned",
+            "networks",
         ),
     }
 
@@ -261,6 +263,8 @@ class InventoryCell(VersionedObject):
     """To each cell by its id, 10 to itself; empty when the host does not say."""
     cordoned: str | None = None
     """Why nothing new is placed here; null: it takes new claims."""
+    networks: Networks | None = None
+    """Those that it is close to."""
 
 
 class Inventory(VersionedObject):

@@ -19,7 +19,7 @@ from innkeeper.objects.base import (
 )
 from innkeeper.objects.history import Added
 from innkeeper.objects.host import PciKind
-from innkeeper.objects.topology import CellMisfit, GuestTopology, Limits, PlacedCell
+from innkeeper.objects.topology import CellMisfit, GuestTopology, Limits, Networks, PlacedCell
 
 VCpus = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 Mebibytes = Annotated[int, Field(strict=True, ge=1, le=2**40)]
@@ -109,7 +109,7 @@ class Request(VersionedObject):
     HISTORY = {
         "1.0": "first",
         "1.1": Added("cells"),
-        "1.2": Added("topology", "limits"),
+        "1.2": Added("topology", "limits", "networks"),
     }
 
     vcpus: VCpus | None = None
@@ -124,6 +124,8 @@ class Request(VersionedObject):
     """Null: the instance floats over all shared CPUs, and its memory over all cells."""
     limits: Limits | None = None
     """Null: the host's own ratios."""
+    networks: Networks | None = None
+    """Of an instance with a topology: what its cells are to be close to."""
 
 
 class PlacedDevice(VersionedObject):
@@ -198,7 +200,8 @@ class Misfit(VersionedObject):
     """`insufficient_vcpus`, `insufficient_memory`, `insufficient_disk`, `insufficient_counter`,
     `unknown_counter`, `insufficient_devices`, `unknown_device`, `host_cordoned`; of cells
     `insufficient_cells`, `insufficient_dedicated_cpus`, `insufficient_cores`, `insufficient_pages`,
-    `unknown_page_size`, `insufficient_l3`, `cells_compete` or `cells_far_from_devices`."""
+    `unknown_page_size`, `uneven_pages`, `insufficient_l3`, `cell_cordoned`, `cells_compete`,
+    `cells_far_from_devices` or `cells_far_from_networks`."""
     resource: str
     """`vcpus`, `memory_mib`, `disk_mib`, the counter's name, `host`, `cells`; of devices the alias,
     `vendor:product`, or `port ID`."""

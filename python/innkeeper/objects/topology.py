@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from innkeeper.objects.base import Amount, CpuList, VersionedObject
+from innkeeper.objects.base import Amount, CpuList, Name, VersionedObject
 
 PageKibibytes = Annotated[int, Field(strict=True, ge=1, le=2**40)]
 PageWant = Literal["small", "large", "any"] | PageKibibytes
@@ -89,6 +89,17 @@ class Limits(VersionedObject):
 
     vcpus: AllocationRatio | None = None
     memory: AllocationRatio | None = None
+
+
+class Networks(VersionedObject):
+    """Networks that a cell of the host is close to, or that an instance wants to be close to.
+
+    A network that no cell of the host is said to be close to is near to all (Nova since Rocky).
+    """
+
+    physnets: Annotated[tuple[Name, ...], Field(max_length=1024)] = ()
+    tunneled: bool = False
+    """The network that tunnels run over."""
 
 
 class PlacedCell(VersionedObject):

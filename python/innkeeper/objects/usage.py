@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from innkeeper.objects.base import Amount, PciAddress, PciId, VersionedObject
+from innkeeper.objects.base import Amount, CpuList, PciAddress, PciId, VersionedObject
 from innkeeper.objects.history import Added, NewValues
 from innkeeper.objects.host import PciKind
 
@@ -19,8 +19,36 @@ class Amounts(VersionedObject):
     free: Amount
 
 
+class PageUsage(VersionedObject):
+    """Pages of one size (KiB) in a cell; free is never below 0."""
+
+    size_kib: Amount
+    total: Amount
+    reserved: Amount
+    used: Amount
+    free: Amount
+
+
+class CellUsage(VersionedObject):
+    """What is held of one cell of the host."""
+
+    cell: Amount
+    shared_vcpus: Amount
+    """vCPUs that float over its shared CPUs."""
+    dedicated_cpus: Amounts
+    charged: CpuList
+    """Its CPUs that are one instance's alone."""
+    memory_mib: Amount
+    """Of instances with a topology, whatever pages it is of."""
+    pages: tuple[PageUsage, ...] = ()
+    """By size, ascending."""
+
+
 class Usage(VersionedObject):
     """Sums over all bookings, beside what the host offers."""
+
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("cells")}
 
     vcpus: Amounts
     memory_mib: Amounts
@@ -31,6 +59,8 @@ class Usage(VersionedObject):
     barred by their booked PF or VFs."""
     claims: Amount
     generation: Amount
+    cells: tuple[CellUsage, ...] = ()
+    """By id."""
 
 
 class Pool(VersionedObject):

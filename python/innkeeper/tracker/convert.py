@@ -15,6 +15,8 @@ from innkeeper.errors import NoFit, Undecided
 from innkeeper.objects import (
     ClaimSpec,
     DeviceRequest,
+    GuestCell,
+    GuestTopology,
     Misfit,
     Placement,
     Pool,
@@ -125,4 +127,15 @@ def _nearest_object(request: Request, nearest: _core.Nearest | None) -> Request 
         devices=devices,
         counters={name: count for name, count in nearest.counters.items() if count},
         cells=request.cells,
+        topology=_nearest_topology(request, nearest),
+        limits=request.limits,
+        networks=request.networks,
     )
+
+
+def _nearest_topology(request: Request, nearest: _core.Nearest) -> GuestTopology | None:
+    """The policies of the request with cells that fit."""
+    if request.topology is None or not nearest.cells:
+        return None
+    cells = tuple(GuestCell.model_validate(one, from_attributes=True) for one in nearest.cells)
+    return request.topology.model_copy(update={"cells": cells})

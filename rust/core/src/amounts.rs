@@ -80,7 +80,7 @@ impl Ratio {
         (1..=Self::MAX).contains(&parts_per_million).then_some(Self { parts_per_million })
     }
 
-    fn apply(self, amount: u64) -> u64 {
+    pub(crate) fn apply(self, amount: u64) -> u64 {
         let scaled = u128::from(amount).saturating_mul(u128::from(self.parts_per_million));
         report(scaled.checked_div(u128::from(Self::ONE)).unwrap_or(0))
     }

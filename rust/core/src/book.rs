@@ -8,6 +8,7 @@ use crate::ids::ClaimId;
 use crate::inventory::Inventory;
 use crate::pci::Index;
 use crate::placement::Placement;
+use crate::topology::Held;
 
 /// Everything that a decision depends on besides the quantities.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,11 +17,16 @@ pub(crate) struct Book {
     totals: BTreeMap<Resource, u128>,
     index: Index,
     devices: u64,
+    held: Held,
 }
 
 impl Book {
     pub(crate) fn vacant(inventory: &Inventory) -> Self {
-        Self { index: Index::new(Arc::clone(inventory.catalogue())), ..Self::default() }
+        Self {
+            index: Index::new(Arc::clone(inventory.catalogue())),
+            held: Held::vacant(inventory.cells()),
+            ..Self::default()
+        }
     }
 
     /// The same bookings, summed from zero on top of a vacant book.
@@ -40,6 +46,7 @@ impl Book {
         }
         self.devices = self.devices.saturating_add(device_count(&placement));
         self.index.hold(&claim, &placement);
+        self.held.hold(&placement.cells);
         self.bookings.insert(claim, placement);
     }
 
@@ -51,6 +58,7 @@ impl Book {
         }
         self.devices = self.devices.saturating_sub(device_count(&placement));
         self.index.let_go(claim, &placement);
+        self.held.let_go(&placement.cells);
         true
     }
 
@@ -82,6 +90,11 @@ impl Book {
 
     pub(crate) fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// What is held of the cells.
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
     }
 
     #[cfg(test)]

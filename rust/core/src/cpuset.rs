@@ -34,6 +34,16 @@ impl CpuList {
         self.0.is_empty()
     }
 
+    /// Each of them, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().flat_map(|run| run.first..=run.last)
+    }
+
+    /// The highest.
+    pub fn last(&self) -> Option<u32> {
+        self.0.last().map(|run| run.last)
+    }
+
     fn from_runs(mut runs: Vec<Run>) -> Self {
         runs.sort_unstable();
         let mut joined: Vec<Run> = Vec::with_capacity(runs.len());
@@ -46,6 +56,12 @@ impl CpuList {
             }
         }
         Self(joined.into())
+    }
+}
+
+impl FromIterator<u32> for CpuList {
+    fn from_iter<T: IntoIterator<Item = u32>>(cpus: T) -> Self {
+        Self::from_runs(cpus.into_iter().map(|cpu| Run { first: cpu, last: cpu }).collect())
     }
 }
 

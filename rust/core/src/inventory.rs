@@ -7,15 +7,27 @@ use crate::amounts::{Quantity, Resource};
 use crate::cpuset::CpuList;
 use crate::ids::CounterName;
 use crate::pci::{BadDevices, Catalogue, Device};
+use crate::topology::{HostCell, HostCells};
 
 /// What of a host may be handed out; always has vCPUs, memory and disk, if only zero of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
     quantities: BTreeMap<Resource, Quantity>,
     shared_cpus: CpuList,
-    cells: BTreeMap<i64, Option<i64>>,
+    cells: Arc<HostCells>,
+    cell_order: CellOrder,
     cordoned: Option<Arc<str>>,
     catalogue: Arc<Catalogue>,
+}
+
+/// Which cells are taken first (Nova's `packing_host_numa_cells_allocation_strategy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CellOrder {
+    /// Those with most free.
+    #[default]
+    Spread,
+    /// Those with least free.
+    Pack,
 }
 
 /// An inventory that contradicts itself.
@@ -34,7 +46,8 @@ impl Inventory {
         Self {
             quantities: quantities.into(),
             shared_cpus: CpuList::default(),
-            cells: BTreeMap::new(),
+            cells: Arc::default(),
+            cell_order: CellOrder::default(),
             cordoned: None,
             catalogue: Arc::default(),
         }
@@ -53,10 +66,18 @@ impl Inventory {
         Self { shared_cpus, ..self }
     }
 
-    /// The same inventory with other cells: the socket of each, when the host says.
+    /// The same inventory with other cells; their order means nothing.
+    ///
+    /// Fails when two have one id, or one CPU.
+    pub fn with_cells(self, cells: Vec<HostCell>) -> Result<Self, BadInventory> {
+        let cells = HostCells::new(cells).map_err(|error| BadInventory(error.to_string()))?;
+        Ok(Self { cells, ..self })
+    }
+
+    /// The same inventory with another order of its cells.
     #[must_use]
-    pub fn with_cells(self, cells: BTreeMap<i64, Option<i64>>) -> Self {
-        Self { cells, ..self }
+    pub fn in_cell_order(self, cell_order: CellOrder) -> Self {
+        Self { cell_order, ..self }
     }
 
     /// The same inventory of a host that takes no new claims, for this reason.
@@ -82,12 +103,15 @@ impl Inventory {
 
     /// The same inventory with nothing withheld or cordoned; none when it is so already.
     pub(crate) fn unhindered(&self) -> Option<Self> {
-        if self.cordoned.is_none() && !self.catalogue.has_withheld() {
+        let cordoned = self.cordoned.is_some() || self.cells.iter().any(HostCell::is_cordoned);
+        if !cordoned && !self.catalogue.has_withheld() {
             return None;
         }
         let devices = self.catalogue.entries().iter().map(|entry| entry.device.clone());
         let open = devices.map(|device| Device { withheld: None, ..device });
-        Self { cordoned: None, ..self.clone() }.with_devices(open.collect()).ok()
+        let cells = self.cells.iter().cloned().map(HostCell::uncordoned).collect();
+        let bare = Self { cordoned: None, ..self.clone() }.with_cells(cells).ok()?;
+        bare.with_devices(open.collect()).ok()
     }
 
     pub(crate) fn quantity(&self, resource: &Resource) -> Option<&Quantity> {
@@ -102,9 +126,12 @@ impl Inventory {
         &self.shared_cpus
     }
 
-    /// The socket of each cell, when the host says.
-    pub(crate) fn cells(&self) -> &BTreeMap<i64, Option<i64>> {
+    pub(crate) fn cells(&self) -> &Arc<HostCells> {
         &self.cells
+    }
+
+    pub(crate) fn cell_order(&self) -> CellOrder {
+        self.cell_order
     }
 
     /// Why nothing new is placed here.

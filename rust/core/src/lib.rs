@@ -22,6 +22,7 @@ mod request;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod samples;
+mod topology;
 mod usage;
 
 pub use amounts::{Amounts, MAX_AMOUNT, Quantity, Ratio, Resource};
@@ -29,13 +30,19 @@ pub use audit::{Difference, Snapshot, TotalsBroken};
 pub use cpuset::{CpuList, CpuListError};
 pub use fit::{MAX_STEPS, MAX_WANTS};
 pub use ids::{ClaimId, CounterName};
-pub use inventory::{BadInventory, Inventory};
+pub use inventory::{BadInventory, CellOrder, Inventory};
 pub use ledger::{BookError, ClaimConflict, Ledger};
-pub use misfit::{Filtered, Misfit, MisfitCode, Nearest, NoFit, PoolFiltered, Refusal, Undecided};
+pub use misfit::{
+    CellMisfit, Filtered, Misfit, MisfitCode, Nearest, NoFit, PoolFiltered, Refusal, Undecided,
+};
 pub use pci::{
     Device, Function, Kind, Matcher, Pattern, PciAddress, PciError, Pool, Product, Spec,
     SpecProblem, Specs, Tags, Withheld, Word,
 };
 pub use placement::{PlacedDevice, Placement};
 pub use request::{DeviceRequest, NumaPolicy, Request, Unit, UnitPlace};
+pub use topology::{
+    BadCells, CellAccount, CellPreference, EmulatorThreads, GuestCell, GuestTopology, HostCell,
+    L3Policy, Limit, Limits, MAX_CPU, Networks, PageSize, PageWant, PlacedCell, ThreadPolicy,
+};
 pub use usage::{Account, Usage};

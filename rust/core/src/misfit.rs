@@ -2,6 +2,7 @@
 
 use crate::amounts::Amounts;
 use crate::pci::{Kind, PciAddress, Product};
+use crate::topology::GuestTopology;
 
 /// The kind of a misfit; its code is stable and for machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,28 @@ pub enum MisfitCode {
     UnknownDevice,
     /// An operator keeps new claims off this host.
     HostCordoned,
+    /// The host has fewer cells than the instance.
+    InsufficientCells,
+    /// Too few dedicated CPUs are free on a cell.
+    InsufficientDedicatedCpus,
+    /// Too few cores are free as the thread policy wants them.
+    InsufficientCores,
+    /// Too few pages of an admissible size are free on a cell.
+    InsufficientPages,
+    /// A cell has no pages of the size.
+    UnknownPageSize,
+    /// The memory is no whole number of pages.
+    UnevenPages,
+    /// No L3 cache has enough free CPUs.
+    InsufficientL3,
+    /// An operator keeps new claims off this cell.
+    CellCordoned,
+    /// Every guest cell fits somewhere, but several only on the same host cells.
+    CellsCompete,
+    /// The cells fit, and so do the devices, but not near each other.
+    CellsFarFromDevices,
+    /// The cells fit, but none that is close to a network that is wanted.
+    CellsFarFromNetworks,
 }
 
 /// One constraint that fails, with its numbers.
@@ -43,10 +66,29 @@ pub struct Misfit {
     pub used: u64,
     /// For devices, what each filter did to the candidates, in order.
     pub filters: Vec<Filtered>,
+    /// Position of the guest cell that it speaks of.
+    pub guest_cell: Option<u64>,
+    /// Why that one fits on none of the host cells, in the order in which they are tried.
+    pub cells: Vec<CellMisfit>,
     /// Position of the device request that it speaks of.
     pub request: Option<u64>,
     /// For devices, the pools that have what is asked for, in the order in which they are given out.
     pub pools: Vec<PoolFiltered>,
+}
+
+/// Why one guest cell does not fit on one host cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CellMisfit {
+    /// Position of the guest cell.
+    pub guest_cell: u64,
+    /// The host cell.
+    pub cell: i64,
+    /// What kind of constraint.
+    pub code: MisfitCode,
+    /// What was asked.
+    pub asked: u64,
+    /// What is free.
+    pub free: u64,
 }
 
 /// What the filters of one device request did to one pool.
@@ -84,6 +126,8 @@ pub struct Nearest {
     pub amounts: Amounts,
     /// For each device request, in their order.
     pub devices: Vec<u64>,
+    /// For a request with a topology, one that fits.
+    pub topology: Option<GuestTopology>,
 }
 
 /// Every reason why a request does not fit, and what would.
@@ -98,7 +142,9 @@ pub struct NoFit {
 
 /// The search reached its bound before it knew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not decided within {limit} search steps: which devices go to which part of the request")]
+#[error(
+    "not decided within {limit} search steps: which cells and devices go to which part of the request"
+)]
 pub struct Undecided {
     /// Steps that were spent.
     pub steps: u64,
@@ -119,7 +165,7 @@ pub enum Refusal {
 
 impl MisfitCode {
     /// Every kind, in the order in which reasons are told.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 19] = [
         Self::InsufficientVcpus,
         Self::InsufficientMemory,
         Self::InsufficientDisk,
@@ -128,6 +174,17 @@ impl MisfitCode {
         Self::InsufficientDevices,
         Self::UnknownDevice,
         Self::HostCordoned,
+        Self::InsufficientCells,
+        Self::InsufficientDedicatedCpus,
+        Self::InsufficientCores,
+        Self::InsufficientPages,
+        Self::UnknownPageSize,
+        Self::UnevenPages,
+        Self::InsufficientL3,
+        Self::CellCordoned,
+        Self::CellsCompete,
+        Self::CellsFarFromDevices,
+        Self::CellsFarFromNetworks,
     ];
 
     /// The stable text of the code.
@@ -141,6 +198,17 @@ impl MisfitCode {
             Self::InsufficientDevices => "insufficient_devices",
             Self::UnknownDevice => "unknown_device",
             Self::HostCordoned => "host_cordoned",
+            Self::InsufficientCells => "insufficient_cells",
+            Self::InsufficientDedicatedCpus => "insufficient_dedicated_cpus",
+            Self::InsufficientCores => "insufficient_cores",
+            Self::InsufficientPages => "insufficient_pages",
+            Self::UnknownPageSize => "unknown_page_size",
+            Self::UnevenPages => "uneven_pages",
+            Self::InsufficientL3 => "insufficient_l3",
+            Self::CellCordoned => "cell_cordoned",
+            Self::CellsCompete => "cells_compete",
+            Self::CellsFarFromDevices => "cells_far_from_devices",
+            Self::CellsFarFromNetworks => "cells_far_from_networks",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::amounts::{Amounts, Resource};
 use crate::cpuset::CpuList;
 use crate::pci::{PciAddress, Product};
+use crate::topology::PlacedCell;
 
 /// What a claim holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Placement {
     pub cpus: CpuList,
     /// Devices by address.
     pub devices: BTreeMap<PciAddress, PlacedDevice>,
+    /// Cells of an instance with a topology, in its order.
+    pub cells: Vec<PlacedCell>,
 }
 
 /// A device as it was when it was given out; its booking outlives it.
@@ -46,7 +49,8 @@ impl fmt::Display for Placement {
         let amounts = self.amounts.iter().map(|(resource, amount)| resource.words(*amount));
         let cpus = (!self.cpus.is_empty()).then(|| format!("CPUs {}", self.cpus));
         let devices = self.devices.iter().map(|(at, device)| format!("{} {at}", device.product));
-        let parts: Vec<String> = amounts.chain(cpus).chain(devices).collect();
+        let cells = self.cells.iter().map(ToString::to_string);
+        let parts: Vec<String> = amounts.chain(cpus).chain(cells).chain(devices).collect();
         out.write_str(if parts.is_empty() { "nothing" } else { "" })?;
         out.write_str(&parts.join(", "))
     }

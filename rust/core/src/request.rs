@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::amounts::{Amounts, Resource};
 use crate::pci::{Matcher, PciError, Product};
+use crate::topology::{GuestTopology, Limits, Networks};
 
 /// Amounts and devices that are wanted together; asking twice for an amount adds up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +13,9 @@ pub struct Request {
     amounts: Amounts,
     devices: Vec<DeviceRequest>,
     cells: BTreeSet<i64>,
+    topology: Option<GuestTopology>,
+    limits: Limits,
+    networks: Networks,
 }
 
 /// So many devices of one kind.
@@ -98,6 +102,30 @@ impl Request {
         self
     }
 
+    /// The same request with NUMA cells, whose shared vCPUs and memory are asked besides the amounts.
+    #[must_use]
+    pub fn with_topology(self, topology: GuestTopology) -> Self {
+        let shared = topology.shared_count();
+        Self { topology: Some(topology), ..self }.with_amount(Resource::Vcpus, shared)
+    }
+
+    /// The same request with ratios of the caller.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The same request of an instance whose cells are to be close to networks.
+    #[must_use]
+    pub fn close_to(self, networks: Networks) -> Self {
+        Self { networks, ..self }
+    }
+
+    /// The same request of an instance that is on exactly these host cells.
+    pub(crate) fn move_to_cells(&mut self, cells: impl Iterator<Item = i64>) {
+        self.cells = cells.collect();
+    }
+
     /// What is asked of each resource, zero left out.
     pub fn amounts(&self) -> &Amounts {
         &self.amounts
@@ -111,6 +139,48 @@ impl Request {
     /// The host cells that devices are near to; empty: no policy applies.
     pub fn cells(&self) -> &BTreeSet<i64> {
         &self.cells
+    }
+
+    /// The same request without its devices.
+    pub(crate) fn without_devices(&self) -> Self {
+        Self { devices: Vec::new(), ..self.clone() }
+    }
+
+    /// The same request with other numbers of devices; parts of which none is left stay, with none.
+    pub(crate) fn with_device_counts(&self, counts: &[u64]) -> Self {
+        let mut request = self.clone();
+        for (devices, count) in request.devices.iter_mut().zip(counts) {
+            devices.count = *count;
+        }
+        request
+    }
+
+    /// The same request with other NUMA cells.
+    pub(crate) fn reshaped(mut self, topology: GuestTopology) -> Self {
+        self.amounts.remove(&Resource::Vcpus);
+        self.with_topology(topology)
+    }
+
+    /// The same request without the amounts that a smaller shape does not change.
+    pub(crate) fn only_shared(&self) -> Self {
+        let mut shared = self.clone();
+        shared.amounts.retain(|resource, _| *resource == Resource::Vcpus);
+        shared
+    }
+
+    /// The NUMA cells of the instance.
+    pub fn topology(&self) -> Option<&GuestTopology> {
+        self.topology.as_ref()
+    }
+
+    /// Networks that the cells of the instance are to be close to.
+    pub fn networks(&self) -> &Networks {
+        &self.networks
+    }
+
+    /// Ratios in place of the host's.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     pub(crate) fn asks_for_vcpus(&self) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::amounts::{Quantity, Resource, report};
 use crate::book::Book;
 use crate::inventory::Inventory;
+use crate::topology::CellAccount;
 
 /// One resource: free = capacity - used, never below 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Usage {
     pub amounts: BTreeMap<Resource, Account>,
     /// Of devices; those that are barred by their booked PF or VFs are not in the capacity.
     pub devices: Account,
+    /// Of cells, by id.
+    pub cells: Vec<CellAccount>,
     /// How many claims are booked.
     pub claims: u64,
     /// Counts the changes of the ledger.
@@ -59,6 +62,7 @@ impl Usage {
         Self {
             amounts: offered.chain(booked).collect(),
             devices: device_account(book),
+            cells: book.held().accounts(),
             claims: u64::try_from(book.bookings().len()).unwrap_or(u64::MAX),
             generation,
         }

@@ -11,9 +11,10 @@ use pyo3::types::{PyDict, PyString};
 use crate::device_requests::device_request;
 use crate::devices::{address, devices, optional_address, optional_text, product};
 use crate::errors::bad_request;
+use crate::topology::{cell_order, guest_cells, host_cells, placed_cells, with_topology};
 use crate::values::{
-    Amounts, Difference, Filtered, Misfit, Nearest, PlacedDevice, Placement, Pool, PoolFiltered,
-    Usage,
+    Amounts, CellMisfit, CellUsage, Difference, Filtered, Misfit, Nearest, PlacedCell,
+    PlacedDevice, Placement, Pool, PoolFiltered, Usage,
 };
 
 /// Every code that a misfit can carry, sorted.
@@ -55,20 +56,11 @@ pub(crate) fn without_devices(object: &Bound<'_, PyAny>) -> PyResult<inner::Inve
     if let Some(reason) = optional_text(&object.getattr(intern!(py, "cordoned"))?)? {
         inventory = inventory.cordoned(reason);
     }
+    let cells = host_cells(&object.getattr(intern!(py, "cells"))?)?;
+    let inventory = inventory.with_cells(cells).map_err(bad_request)?;
     Ok(inventory
         .with_shared_cpus(cpus(&object.getattr(intern!(py, "shared_cpus"))?)?)
-        .with_cells(cells(&object.getattr(intern!(py, "cells"))?)?))
-}
-
-/// The socket of each cell.
-fn cells(objects: &Bound<'_, PyAny>) -> PyResult<BTreeMap<i64, Option<i64>>> {
-    let py = objects.py();
-    let cell = |cell: PyResult<Bound<'_, PyAny>>| {
-        let cell = cell?;
-        let id = cell.getattr(intern!(py, "id"))?.extract()?;
-        Ok((id, cell.getattr(intern!(py, "socket"))?.extract()?))
-    };
-    objects.try_iter()?.map(cell).collect()
+        .in_cell_order(cell_order(&object.getattr(intern!(py, "cell_order"))?)?))
 }
 
 fn quantity(object: &Bound<'_, PyAny>, name: &str) -> PyResult<inner::Quantity> {
@@ -77,6 +69,15 @@ fn quantity(object: &Bound<'_, PyAny>, name: &str) -> PyResult<inner::Quantity> 
     let reserved = amount(&object.getattr(intern!(py, "reserved"))?, name, 0)?;
     let ratio = ratio(object.getattr(intern!(py, "allocation_ratio"))?.extract()?, name)?;
     Ok(inner::Quantity { total, reserved, ratio })
+}
+
+/// A ratio, or none.
+pub(crate) fn optional_ratio(
+    object: &Bound<'_, PyAny>,
+    name: &str,
+) -> PyResult<Option<inner::Ratio>> {
+    let number: Option<f64> = object.extract()?;
+    number.map(|number| ratio(number, name)).transpose()
 }
 
 fn ratio(number: f64, name: &str) -> PyResult<inner::Ratio> {
@@ -98,13 +99,16 @@ fn ratio(number: f64, name: &str) -> PyResult<inner::Ratio> {
 pub(crate) fn request(object: &Bound<'_, PyAny>) -> PyResult<inner::Request> {
     let py = object.py();
     let mut request = inner::Request::default();
+    let has_topology = !object.getattr(intern!(py, "topology"))?.is_none();
     for (resource, name) in [
         (Resource::Vcpus, intern!(py, "vcpus")),
         (Resource::MemoryMib, intern!(py, "memory_mib")),
         (Resource::DiskMib, intern!(py, "disk_mib")),
     ] {
         let asked = object.getattr(name)?;
-        if !asked.is_none() {
+        // A topology says itself what of both is ordinary.
+        let in_cells = has_topology && resource != Resource::DiskMib;
+        if !asked.is_none() && !in_cells {
             request = request.with_amount(resource, amount(&asked, text(name.as_any())?, 1)?);
         }
     }
@@ -117,6 +121,7 @@ pub(crate) fn request(object: &Bound<'_, PyAny>) -> PyResult<inner::Request> {
     }
     let cells: Option<Vec<i64>> = object.getattr(intern!(py, "cells"))?.extract()?;
     let request = request.on_cells(cells.into_iter().flatten());
+    let request = with_topology(request, object)?;
     require_few_parts(&request)?;
     Ok(request)
 }
@@ -167,7 +172,8 @@ fn placement(object: &Bound<'_, PyAny>) -> PyResult<inner::Placement> {
         .map(|item| placed_device(&item?))
         .collect();
     let cpus = cpus(&object.getattr(intern!(py, "cpus"))?)?;
-    Ok(inner::Placement { amounts, cpus, devices: devices? })
+    let cells = placed_cells(&object.getattr(intern!(py, "cells"))?)?;
+    Ok(inner::Placement { amounts, cpus, devices: devices?, cells })
 }
 
 fn placed_device(object: &Bound<'_, PyAny>) -> PyResult<(inner::PciAddress, inner::PlacedDevice)> {
@@ -193,7 +199,7 @@ pub(crate) fn amount(object: &Bound<'_, PyAny>, name: &str, least: u64) -> PyRes
     })
 }
 
-fn cpus(object: &Bound<'_, PyAny>) -> PyResult<inner::CpuList> {
+pub(crate) fn cpus(object: &Bound<'_, PyAny>) -> PyResult<inner::CpuList> {
     text(object)?.parse().map_err(|error: inner::CpuListError| bad_request(error))
 }
 
@@ -219,6 +225,7 @@ impl From<&inner::Placement> for Placement {
             cpus: placement.cpus.to_string(),
             devices: devices.collect(),
             counters: counters(&placement.amounts),
+            cells: placement.cells.iter().map(PlacedCell::from).collect(),
         }
     }
 }
@@ -236,6 +243,8 @@ impl From<&inner::Misfit> for Misfit {
             filters: misfit.filters.iter().map(Filtered::from).collect(),
             request: misfit.request,
             pools: misfit.pools.iter().map(PoolFiltered::from).collect(),
+            guest_cell: misfit.guest_cell,
+            cells: misfit.cells.iter().map(CellMisfit::from).collect(),
         }
     }
 }
@@ -269,6 +278,7 @@ impl From<&inner::Nearest> for Nearest {
             disk_mib: amount(Resource::DiskMib),
             device_counts: nearest.devices.clone(),
             counters: counters(&nearest.amounts),
+            cells: nearest.topology.as_ref().map(guest_cells).unwrap_or_default(),
         }
     }
 }
@@ -290,6 +300,7 @@ impl From<inner::Usage> for Usage {
             disk_mib: account(Resource::DiskMib),
             counters: counters(&usage.amounts),
             devices: usage.devices.into(),
+            cells: usage.cells.into_iter().map(CellUsage::from).collect(),
             claims: usage.claims,
             generation: usage.generation,
         }

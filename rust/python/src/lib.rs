@@ -6,6 +6,7 @@ mod devices;
 mod errors;
 mod ledger;
 mod specs;
+mod topology;
 mod values;
 
 use pyo3::prelude::*;
@@ -21,8 +22,8 @@ mod _core {
     use crate::specs::DeviceSpecs;
     #[pymodule_export]
     use crate::values::{
-        Amounts, Difference, Filtered, Misfit, Nearest, PlacedDevice, Placement, Pool,
-        PoolFiltered, Usage,
+        Amounts, CellMisfit, CellUsage, Difference, Filtered, GuestCell, Misfit, Nearest,
+        PageUsage, PlacedCell, PlacedDevice, Placement, Pool, PoolFiltered, Usage,
     };
 
     #[pymodule_export]

@@ -44,7 +44,33 @@ value! {
         cpus: String,
         devices: Vec<PlacedDevice>,
         counters: BTreeMap<String, u64>,
+        cells: Vec<PlacedCell>,
     }
+}
+
+value! {
+    /// What one guest cell holds of a host cell.
+    PlacedCell {
+        cell: i64,
+        shared: String,
+        cpus: String,
+        pins: BTreeMap<u32, u32>,
+        emulator: String,
+        charged: String,
+        memory_mib: u64,
+        page_kib: Option<u64>,
+        pages: u64,
+    }
+}
+
+value! {
+    /// One guest cell of a suggested request.
+    GuestCell { shared: String, dedicated: String, memory_mib: u64 }
+}
+
+value! {
+    /// Why one guest cell does not fit on one host cell.
+    CellMisfit { guest_cell: u64, cell: i64, code: String, asked: u64, free: u64 }
 }
 
 value! {
@@ -78,6 +104,8 @@ value! {
         filters: Vec<Filtered>,
         request: Option<u64>,
         pools: Vec<PoolFiltered>,
+        guest_cell: Option<u64>,
+        cells: Vec<CellMisfit>,
     }
 }
 
@@ -89,6 +117,7 @@ value! {
         disk_mib: Option<u64>,
         device_counts: Vec<u64>,
         counters: BTreeMap<String, u64>,
+        cells: Vec<GuestCell>,
     }
 }
 
@@ -105,9 +134,27 @@ value! {
         disk_mib: Amounts,
         counters: BTreeMap<String, Amounts>,
         devices: Amounts,
+        cells: Vec<CellUsage>,
         claims: u64,
         generation: u64,
     }
+}
+
+value! {
+    /// What is held of one cell.
+    CellUsage {
+        cell: i64,
+        shared_vcpus: u64,
+        dedicated_cpus: Amounts,
+        charged: String,
+        memory_mib: u64,
+        pages: Vec<PageUsage>,
+    }
+}
+
+value! {
+    /// Pages of one size in a cell.
+    PageUsage { size_kib: u64, total: u64, reserved: u64, used: u64, free: u64 }
 }
 
 value! {

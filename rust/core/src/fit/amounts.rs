@@ -7,37 +7,51 @@ use crate::request::Request;
 use crate::usage::Account;
 
 pub(super) fn fit(room: Room<'_>, request: &Request) -> bool {
-    request.amounts().iter().all(|(resource, asked)| *asked <= free(room, resource))
+    request.amounts().iter().all(|(resource, asked)| *asked <= free(room, request, resource))
 }
 
 /// How often the amounts of a request fit one after another, at most `limit`.
 pub(super) fn count(room: Room<'_>, request: &Request, limit: u64) -> u64 {
-    let times = request
-        .amounts()
-        .iter()
-        .map(|(resource, asked)| free(room, resource).checked_div(*asked).unwrap_or(limit));
+    let times = request.amounts().iter().map(|(resource, asked)| {
+        free(room, request, resource).checked_div(*asked).unwrap_or(limit)
+    });
     times.fold(limit, u64::min)
 }
 
 /// What is asked, shrunk to what is free.
 pub(super) fn nearest(room: Room<'_>, request: &Request) -> Amounts {
     let shrink = |(resource, asked): (&Resource, &u64)| {
-        (resource.clone(), *asked.min(&free(room, resource)))
+        (resource.clone(), *asked.min(&free(room, request, resource)))
     };
     request.amounts().iter().map(shrink).collect()
 }
 
 pub(super) fn misfits(room: Room<'_>, request: &Request) -> Vec<Misfit> {
     let misfit = |(resource, asked): (&Resource, &u64)| match room.inventory.quantity(resource) {
-        Some(quantity) => insufficient(room, resource, quantity, *asked),
+        Some(quantity) => {
+            insufficient(room, resource, &limited(request, resource, quantity)?, *asked)
+        }
         None => Some(unknown(room, resource, *asked)),
     };
     request.amounts().iter().filter_map(misfit).collect()
 }
 
-fn free(room: Room<'_>, resource: &Resource) -> u64 {
+/// What a request may have of a resource; whatever is limited by nothing is without end.
+pub(super) fn free(room: Room<'_>, request: &Request, resource: &Resource) -> u64 {
     let quantity = room.inventory.quantity(resource).copied().unwrap_or_default();
-    Account::new(&quantity, room.book.used(resource)).free
+    let quantity = limited(request, resource, &quantity);
+    quantity.map_or(u64::MAX, |it| Account::new(&it, room.book.used(resource)).free)
+}
+
+/// A quantity under the limits of a request; none: no end.
+fn limited(request: &Request, resource: &Resource, quantity: &Quantity) -> Option<Quantity> {
+    let limits = request.limits();
+    let limit = match resource {
+        Resource::Vcpus => limits.vcpus,
+        Resource::MemoryMib => limits.memory,
+        Resource::DiskMib | Resource::Counter(_) => return Some(*quantity),
+    };
+    limit.ratio(quantity.ratio).map(|ratio| Quantity { ratio, ..*quantity })
 }
 
 fn insufficient(
@@ -69,6 +83,8 @@ fn insufficient(
         filters,
         request: None,
         pools,
+        guest_cell: None,
+        cells: Vec::new(),
     })
 }
 
@@ -86,6 +102,8 @@ fn unknown(room: Room<'_>, resource: &Resource, asked: u64) -> Misfit {
         filters: Vec::new(),
         request: None,
         pools: Vec::new(),
+        guest_cell: None,
+        cells: Vec::new(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! How many requests fit one after another.
 
+use std::sync::Arc;
+
 use crate::fit::near::Level;
 use crate::fit::plan::Plan;
 use crate::fit::steps::Steps;
 use crate::fit::trial::Trial;
 use crate::fit::units::Units;
-use crate::fit::{Room, amounts, counts, devices};
+use crate::fit::{self, Room, amounts, counts, devices};
+use crate::ids::ClaimId;
 use crate::misfit::Undecided;
 use crate::request::Request;
 
@@ -22,6 +25,9 @@ pub(crate) fn count(
 ) -> Result<u64, Undecided> {
     if room.inventory.cordon().is_some() {
         return Ok(0);
+    }
+    if request.topology().is_some() {
+        return count_by_booking(room, request, limit, steps);
     }
     let most = amounts::count(room, request, limit);
     if request.devices().is_empty() {
@@ -64,6 +70,25 @@ fn count_by_trying(
         }
     }
     Ok(most)
+}
+
+/// On a copy of the book, since where each is put decides where the next one can be.
+fn count_by_booking(
+    room: Room<'_>,
+    request: &Request,
+    limit: u64,
+    steps: &mut Steps,
+) -> Result<u64, Undecided> {
+    let mut book = room.book.clone();
+    for booked in 0..limit {
+        *steps = steps.renewed_up_to(MAX_COUNT_STEPS);
+        let Some(placement) = fit::place_if_it_fits(Room { book: &book, ..room }, request, steps)?
+        else {
+            return Ok(booked);
+        };
+        book.add(ClaimId::from(format!("{booked}").as_str()), Arc::new(placement));
+    }
+    Ok(limit)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Whether a request fits, where, and if not, why not. Nothing here changes a booking.
 
 mod amounts;
+mod cells;
 mod count;
 mod devices;
 mod draft;
@@ -15,12 +16,14 @@ mod trees;
 mod trial;
 mod units;
 
+use crate::amounts::Resource;
 use crate::book::Book;
+use crate::fit::cells::Seated;
 use crate::fit::devices::Chosen;
 use crate::fit::shortage::Shortage;
 use crate::fit::trial::Trial;
 use crate::inventory::Inventory;
-use crate::misfit::{Misfit, MisfitCode, Nearest, NoFit, Refusal};
+use crate::misfit::{Misfit, MisfitCode, Nearest, NoFit, Refusal, Undecided};
 use crate::placement::{PlacedDevice, Placement};
 use crate::request::Request;
 
@@ -42,17 +45,31 @@ pub(crate) fn fit(
     request: &Request,
     steps: &mut Steps,
 ) -> Result<Placement, Refusal> {
-    if room.inventory.cordon().is_some() || !amounts::fit(room, request) {
-        return Err(explain(room, request, steps));
-    }
-    if request.devices().is_empty() {
-        return Ok(place(room, request, &Chosen::new()));
-    }
-    let mut trial = Trial::of(room.book.index());
-    match devices::choose(room, request, &counts(request), &mut trial, steps)? {
-        Some(chosen) => Ok(place(room, request, &chosen)),
+    match place_if_it_fits(room, request, steps)? {
+        Some(placement) => Ok(placement),
         None => Err(explain(room, request, steps)),
     }
+}
+
+/// The same, for whoever does not ask why not.
+fn place_if_it_fits(
+    room: Room<'_>,
+    request: &Request,
+    steps: &mut Steps,
+) -> Result<Option<Placement>, Undecided> {
+    if room.inventory.cordon().is_some() || !amounts::fit(room, request) {
+        return Ok(None);
+    }
+    if let Some(topology) = request.topology() {
+        let seated = cells::seat(room, request, topology, steps)?;
+        return Ok(seated.map(|seated| place_on_cells(room, request, seated)));
+    }
+    if request.devices().is_empty() {
+        return Ok(Some(place(room, request, &Chosen::new())));
+    }
+    let mut trial = Trial::of(room.book.index());
+    let chosen = devices::choose(room, request, &counts(request), &mut trial, steps)?;
+    Ok(chosen.map(|chosen| place(room, request, &chosen)))
 }
 
 /// How many devices each part of a request asks for.
@@ -78,16 +95,36 @@ fn place(room: Room<'_>, request: &Request, chosen: &Chosen) -> Placement {
         amounts: request.amounts().clone(),
         cpus: shared.unwrap_or_default(),
         devices: devices.collect(),
+        cells: Vec::new(),
     }
+}
+
+fn place_on_cells(room: Room<'_>, request: &Request, seated: Seated) -> Placement {
+    let mut placement = place(room, request, &seated.devices);
+    if seated.ordinary_mib > 0 {
+        placement.amounts.insert(Resource::MemoryMib, seated.ordinary_mib);
+    }
+    let own = seated.cells.iter().flat_map(|cell| cell.pins.values().copied());
+    let floating = seated.cells.iter().flat_map(|cell| cell.cpus.iter());
+    placement.cpus = own.chain(floating).collect();
+    placement.cells = seated.cells;
+    placement
 }
 
 /// Every constraint that fails, and the nearest request that fits.
 fn explain(room: Room<'_>, request: &Request, steps: &mut Steps) -> Refusal {
+    if let (Some(topology), None) = (request.topology(), room.inventory.cordon()) {
+        return Box::new(cells::explain(room, request, topology, steps)).into();
+    }
     let devices = Shortage::of(room, request, steps);
     let cordon = room.inventory.cordon();
     let nearest = match cordon {
         Some(_) => nothing_of(request),
-        None => Nearest { amounts: amounts::nearest(room, request), devices: devices.nearest },
+        None => Nearest {
+            amounts: amounts::nearest(room, request),
+            devices: devices.nearest,
+            topology: None,
+        },
     };
     let mut reasons: Vec<Misfit> = cordon.map(cordoned).into_iter().collect();
     reasons.extend(amounts::misfits(room, request));
@@ -99,6 +136,7 @@ fn nothing_of(request: &Request) -> Nearest {
     Nearest {
         amounts: request.amounts().keys().map(|resource| (resource.clone(), 0)).collect(),
         devices: vec![0; request.devices().len()],
+        topology: None,
     }
 }
 
@@ -114,5 +152,7 @@ fn cordoned(reason: &str) -> Misfit {
         filters: Vec::new(),
         request: None,
         pools: Vec::new(),
+        guest_cell: None,
+        cells: Vec::new(),
     }
 }

@@ -74,8 +74,8 @@ pub(super) struct Cells<'a> {
 impl<'a> Cells<'a> {
     pub(super) fn of(inventory: &'a Inventory, own: &'a BTreeSet<i64>) -> Self {
         let known = inventory.cells();
-        let all_known = known.values().all(Option::is_some);
-        let sockets = own.iter().filter_map(|cell| known.get(cell).copied().flatten());
+        let all_known = known.iter().all(|cell| cell.socket.is_some());
+        let sockets = own.iter().filter_map(|cell| known.find(*cell)?.socket);
         let sockets = sockets.filter(|_| all_known).collect();
         Self { own, sockets, inventory }
     }
@@ -91,7 +91,7 @@ impl<'a> Cells<'a> {
         if !self.any() || self.own.contains(&cell) {
             return Nearness::Near;
         }
-        let socket = self.inventory.cells().get(&cell).copied().flatten();
+        let socket = self.inventory.cells().find(cell).and_then(|cell| cell.socket);
         if socket.is_some_and(|socket| self.sockets.contains(&socket)) {
             Nearness::SameSocket
         } else {

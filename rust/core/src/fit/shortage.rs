@@ -107,6 +107,8 @@ fn misfit(
         filters: funnels.all.filters(),
         request: u64::try_from(position).ok(),
         pools: funnels.pools,
+        guest_cell: None,
+        cells: Vec::new(),
     }
 }
 

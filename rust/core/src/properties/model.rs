@@ -46,6 +46,7 @@ impl Model {
         let chosen = choice::first(&self.host, &self.free_devices(), request)?;
         let asks_cpus = request.amounts().contains_key(&Resource::Vcpus);
         Some(Placement {
+            cells: Vec::new(),
             amounts: request.amounts().clone(),
             cpus: if asks_cpus {
                 self.host.shared_cpus.parse().unwrap()

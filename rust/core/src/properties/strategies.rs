@@ -12,6 +12,7 @@ use crate::inventory::Inventory;
 use crate::pci::{Device, Kind, Matcher, Pattern, Product, Withheld};
 use crate::request::{DeviceRequest, NumaPolicy, Request, Unit, UnitPlace};
 use crate::samples::{at, tagged};
+use crate::topology::HostCell;
 
 #[derive(Clone, Debug)]
 pub(super) struct Host {
@@ -40,7 +41,8 @@ impl Host {
             }
         }
         let cpus = self.shared_cpus.parse().unwrap();
-        let inventory = inventory.with_cells(self.cells.clone());
+        let cells = self.cells.iter().map(|(id, socket)| HostCell::new(*id, *socket)).collect();
+        let inventory = inventory.with_cells(cells).unwrap();
         inventory.with_shared_cpus(cpus).with_devices(self.devices.clone()).unwrap()
     }
 

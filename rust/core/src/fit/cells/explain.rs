@@ -1,0 +1,229 @@
+//! Why guest cells do not fit, cell by cell.
+
+use crate::amounts::Resource;
+use crate::fit::cells::board::Board;
+use crate::fit::cells::lack::Lack;
+use crate::fit::cells::matching::Matching;
+use crate::fit::cells::{nearest, seat_as_asked, view::View};
+use crate::fit::shortage::Shortage;
+use crate::fit::steps::Steps;
+use crate::fit::{Room, amounts};
+use crate::misfit::{CellMisfit, Misfit, MisfitCode, NoFit};
+use crate::request::Request;
+use crate::topology::{GuestTopology, Networks};
+
+/// Every constraint that fails, and the nearest request that fits.
+pub(in crate::fit) fn explain(
+    room: Room<'_>,
+    request: &Request,
+    topology: &GuestTopology,
+    steps: &mut Steps,
+) -> NoFit {
+    let board = Board::of(room, request, topology, steps);
+    let mut reasons = amounts::misfits(room, request);
+    reasons.extend(of_cells(&board, steps));
+    let mut near = request.clone();
+    near.move_to_cells(board.candidates().filter_map(|host| board.cell_id(host)));
+    let devices = Shortage::of(room, &near, steps);
+    reasons.extend(devices.misfits);
+    if reasons.is_empty() {
+        reasons.push(of_the_whole(room, request, topology, steps));
+    }
+    NoFit { reasons, nearest: nearest::of(room, request, topology, steps) }
+}
+
+fn of_cells(board: &Board<'_>, steps: &mut Steps) -> Vec<Misfit> {
+    let (guests, hosts) = (board.guests(), board.hosts());
+    if guests > hosts {
+        return vec![too_few(guests, hosts)];
+    }
+    let mut told: Vec<usize> = Vec::new();
+    let mut misfits = Vec::new();
+    for guest in 0..guests {
+        let Some(lacks) = board.lacks_of(guest) else { continue };
+        let alike = told.iter().any(|it| board.alike(*it, guest));
+        if !alike {
+            told.push(guest);
+            misfits.push(nowhere(board, guest, &lacks));
+        }
+    }
+    match Matching::full(board, steps) {
+        Err(competing) if misfits.is_empty() => vec![compete(board, &competing)],
+        _ => misfits,
+    }
+}
+
+/// A misfit with nothing but numbers.
+fn misfit(code: MisfitCode, message: String, asked: u64, free: u64) -> Misfit {
+    Misfit {
+        code,
+        resource: "cells".to_owned(),
+        message,
+        asked,
+        free,
+        capacity: 0,
+        used: 0,
+        filters: Vec::new(),
+        guest_cell: None,
+        cells: Vec::new(),
+        request: None,
+        pools: Vec::new(),
+    }
+}
+
+fn too_few(guests: usize, hosts: usize) -> Misfit {
+    let message = format!(
+        "asked for {guests} guest cells, each on a cell of its own; this host has {}",
+        counted(hosts, "cell")
+    );
+    misfit(MisfitCode::InsufficientCells, message, amount(guests), amount(hosts))
+}
+
+/// One guest cell for which no host cell has room.
+fn nowhere(board: &Board<'_>, guest: usize, lacks: &[Lack]) -> Misfit {
+    let lack_at = |host: &usize| lacks.get(*host).map(|lack| (rank(lack.code), lack.free));
+    let nearest = (0..lacks.len()).rev().max_by_key(lack_at).unwrap_or(0);
+    let Some((lack, view)) = lacks.get(nearest).zip(board.views.get(nearest)) else {
+        return too_few(1, 0);
+    };
+    let message = format!("guest cell {guest} {}", words(lack, view, board.hosts()));
+    let told = lacks.iter().zip(&board.views).map(|(lack, view)| CellMisfit {
+        guest_cell: amount(guest),
+        cell: view.cell.id,
+        code: lack.code,
+        asked: lack.asked,
+        free: lack.free,
+    });
+    let capacity = capacity(lack.code, view);
+    Misfit {
+        guest_cell: Some(amount(guest)),
+        cells: told.collect(),
+        capacity,
+        used: capacity.saturating_sub(lack.free),
+        ..misfit(lack.code, message, lack.asked, lack.free)
+    }
+}
+
+/// How far a pair got before it failed.
+fn rank(code: MisfitCode) -> usize {
+    const ORDER: [MisfitCode; 9] = [
+        MisfitCode::CellCordoned,
+        MisfitCode::UnknownPageSize,
+        MisfitCode::UnevenPages,
+        MisfitCode::InsufficientPages,
+        MisfitCode::InsufficientMemory,
+        MisfitCode::InsufficientDedicatedCpus,
+        MisfitCode::InsufficientVcpus,
+        MisfitCode::InsufficientCores,
+        MisfitCode::InsufficientL3,
+    ];
+    ORDER.iter().position(|it| *it == code).unwrap_or(0)
+}
+
+fn words(lack: &Lack, view: &View<'_>, hosts: usize) -> String {
+    let Lack { code, asked, free } = *lack;
+    let cell = view.cell.id;
+    let of = counted(hosts, "cell");
+    let most = format!("the most of {of} is {free}, on cell {cell}");
+    match code {
+        MisfitCode::CellCordoned => {
+            let reason = view.cell.cordoned.as_deref().unwrap_or_default();
+            format!("finds no cell: cell {cell} is cordoned: {reason}")
+        }
+        MisfitCode::UnknownPageSize => {
+            let sizes = view.cell.pages.iter().map(|page| page.size_kib.to_string());
+            let sizes = sizes.collect::<Vec<_>>().join(", ");
+            format!(
+                "asks for pages of a size that no cell has; cell {cell} has pages of {sizes} KiB"
+            )
+        }
+        MisfitCode::UnevenPages => {
+            format!("asks for {asked} MiB, which is no whole number of pages")
+        }
+        MisfitCode::InsufficientPages => {
+            format!("asks for {asked} MiB in pages of one size; {most} MiB")
+        }
+        MisfitCode::InsufficientMemory => {
+            format!("asks for {asked} MiB of ordinary memory; {most} MiB")
+        }
+        MisfitCode::InsufficientDedicatedCpus => {
+            format!("asks for {asked} dedicated CPUs; {most}")
+        }
+        MisfitCode::InsufficientVcpus => format!("asks for {asked} shared vCPUs; {most}"),
+        MisfitCode::InsufficientCores => {
+            format!("asks for {asked} vCPUs on cores as its thread policy wants them; {most}")
+        }
+        MisfitCode::InsufficientL3 => {
+            format!("asks for {asked} dedicated CPUs of one L3 cache; {most}")
+        }
+        _ => format!("asks for {asked}; {most}"),
+    }
+}
+
+fn capacity(code: MisfitCode, view: &View<'_>) -> u64 {
+    match code {
+        MisfitCode::InsufficientDedicatedCpus
+        | MisfitCode::InsufficientCores
+        | MisfitCode::InsufficientL3 => view.cell.dedicated_count(),
+        MisfitCode::InsufficientVcpus => view.cell.shared_count(),
+        MisfitCode::InsufficientPages | MisfitCode::InsufficientMemory => view.cell.memory_mib,
+        _ => 0,
+    }
+}
+
+fn compete(board: &Board<'_>, competing: &[usize]) -> Misfit {
+    let wanted = |host: &usize| competing.iter().any(|guest| board.pair(*guest, *host).is_some());
+    let hosts: Vec<usize> = (0..board.hosts()).filter(wanted).collect();
+    let cells: Vec<String> =
+        hosts.iter().filter_map(|host| board.cell_id(*host)).map(|id| id.to_string()).collect();
+    let guests: Vec<String> = competing.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "guest cells {} each fit only on {} {}: too few for all of them",
+        guests.join(", "),
+        if cells.len() == 1 { "cell" } else { "cells" },
+        cells.join(", ")
+    );
+    misfit(MisfitCode::CellsCompete, message, amount(competing.len()), amount(hosts.len()))
+}
+
+/// The cells fit by themselves, and so do the devices.
+fn of_the_whole(
+    room: Room<'_>,
+    request: &Request,
+    topology: &GuestTopology,
+    steps: &mut Steps,
+) -> Misfit {
+    let mut fits = |request: &Request| {
+        *steps = steps.renewed();
+        matches!(seat_as_asked(room, request, topology, steps), Ok(Some(_)))
+    };
+    let asked = amount(topology.cells.len());
+    if fits(&request.clone().close_to(Networks::default())) {
+        let names: Vec<&str> = request.networks().physnets.iter().map(AsRef::as_ref).collect();
+        let tunnel = if request.networks().tunneled { " and the tunnel network" } else { "" };
+        let names = names.join(", ");
+        let message = format!("no cells that fit are close to the networks {names}{tunnel}");
+        return misfit(MisfitCode::CellsFarFromNetworks, message, asked, 0);
+    }
+    if fits(&request.without_devices()) {
+        let message = "the cells fit and so do the devices, but not on cells that are near enough";
+        return misfit(MisfitCode::CellsFarFromDevices, message.to_owned(), asked, 0);
+    }
+    let free = amounts::free(room, request, &Resource::MemoryMib);
+    let asked = topology.memory_mib();
+    let message = format!(
+        "asked for {asked} MiB of memory; {free} MiB of ordinary memory are free on this host"
+    );
+    Misfit {
+        resource: "memory_mib".to_owned(),
+        ..misfit(MisfitCode::InsufficientMemory, message, asked, free)
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+fn amount(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

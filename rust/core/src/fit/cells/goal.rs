@@ -1,0 +1,122 @@
+//! Devices and networks near the cells of an instance.
+
+use std::collections::BTreeMap;
+
+use crate::fit::cells::board::Board;
+use crate::fit::cells::search::Goal;
+use crate::fit::devices::{self, Chosen};
+use crate::fit::plan::Plan;
+use crate::fit::steps::Steps;
+use crate::fit::trial::Trial;
+use crate::fit::{Room, counts};
+use crate::misfit::Undecided;
+use crate::request::{NumaPolicy, Request};
+
+/// What a request wants near its cells, wherever they are.
+pub(super) struct Near<'a> {
+    room: Room<'a>,
+    board: &'a Board<'a>,
+    /// The request, of an instance on the cells that were tried last.
+    request: Request,
+    /// Parts of which the devices must be near.
+    parts: Vec<Part>,
+    pub(super) chosen: Chosen,
+}
+
+/// What one part of the request could get.
+struct Part {
+    asked: u64,
+    /// Wherever the cells are.
+    anywhere: u64,
+    /// On each cell.
+    by_cell: BTreeMap<i64, u64>,
+}
+
+impl<'a> Near<'a> {
+    pub(super) fn of(room: Room<'a>, board: &'a Board<'a>, request: &Request) -> Self {
+        let all = board.candidates().filter_map(|host| board.cell_id(host));
+        let mut request = request.clone();
+        request.move_to_cells(all);
+        let parts = parts(room, &request);
+        Self { room, board, request, parts, chosen: Chosen::new() }
+    }
+
+    /// Whether it can be had on all cells that could be taken: more cells never bar anything.
+    pub(super) fn can_be_had(&mut self, steps: &mut Steps) -> Result<bool, Undecided> {
+        let all: Vec<usize> = self.board.candidates().collect();
+        self.accepts(&all, steps)
+    }
+
+    fn networks_are_near(&self, cells: &[usize]) -> bool {
+        let wanted = self.request.networks();
+        let near = |host: &usize| self.board.views.get(*host).map(|view| &view.cell.networks);
+        let all = self.board.views.iter().map(|view| &view.cell.networks);
+        wanted.is_empty() || wanted.are_near(&cells.iter().filter_map(near), &all)
+    }
+}
+
+impl Goal for Near<'_> {
+    fn may_reach(&self, cells: &[usize], left: usize) -> bool {
+        self.parts.iter().all(|near| near.most(self.board, cells, left) >= near.asked)
+    }
+
+    fn accepts(&mut self, cells: &[usize], steps: &mut Steps) -> Result<bool, Undecided> {
+        if !self.networks_are_near(cells) {
+            return Ok(false);
+        }
+        if self.request.devices().is_empty() {
+            return Ok(true);
+        }
+        let ids = cells.iter().filter_map(|host| self.board.cell_id(*host));
+        self.request.move_to_cells(ids);
+        let mut trial = Trial::of(self.room.book.index());
+        let counts = counts(&self.request);
+        let chosen = devices::choose(self.room, &self.request, &counts, &mut trial, steps)?;
+        self.chosen = chosen.clone().unwrap_or_default();
+        Ok(chosen.is_some())
+    }
+}
+
+impl Part {
+    /// The most that these cells and so many others have.
+    fn most(&self, board: &Board<'_>, cells: &[usize], left: usize) -> u64 {
+        let mut rest: Vec<u64> = Vec::new();
+        let mut most = self.anywhere;
+        for host in 0..board.hosts() {
+            let count = board.cell_id(host).and_then(|id| self.by_cell.get(&id)).copied();
+            match count.unwrap_or(0) {
+                0 => {}
+                count if cells.contains(&host) => most = most.saturating_add(count),
+                count => rest.push(count),
+            }
+        }
+        rest.sort_unstable();
+        rest.into_iter().rev().take(left).fold(most, u64::saturating_add)
+    }
+}
+
+/// Of parts that are told cell by cell; where sockets or units decide, only trying tells.
+fn parts(room: Room<'_>, request: &Request) -> Vec<Part> {
+    let plan = Plan::of(room.inventory, request, &counts(request));
+    let trial = Trial::of(room.book.index());
+    let mut all = Vec::new();
+    for (number, want) in plan.wants.iter().enumerate() {
+        let policy = request.devices().get(want.request).map(|devices| devices.policy);
+        if !matches!(policy, Some(NumaPolicy::Required | NumaPolicy::Legacy)) {
+            continue;
+        }
+        let mut near = Part { asked: want.left, anywhere: 0, by_cell: BTreeMap::new() };
+        let parts = plan.parts.iter().filter(|part| part.admits(number));
+        for part in parts.filter(|part| want.level.takes(part.nearness)) {
+            let pool = room.book.index().catalogue().pool(part.pool);
+            let free = part.free_count(&trial);
+            let count = match pool.and_then(|pool| pool.key.cell) {
+                Some(cell) => near.by_cell.entry(cell).or_default(),
+                None => &mut near.anywhere,
+            };
+            *count = count.saturating_add(free);
+        }
+        all.push(near);
+    }
+    all
+}
