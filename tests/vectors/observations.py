@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tests.vectors.changes_replay import judge_change
 from tests.vectors.fields_replay import judge_field
 from tests.vectors.hydrate_replay import judge_hydration
+from tests.vectors.numa_replay import judge_fit, judge_sequence, judge_usage
 from tests.vectors.pci.alias_replay import judge_aliases
 from tests.vectors.pci.pool_replay import judge_pools
 from tests.vectors.pci.spec_replay import judge_specs
@@ -32,6 +33,9 @@ JUDGES: dict[str, Callable[[Row], Verdict]] = {
     "state_machine": judge_state,
     "prop_match": judge_match,
     "placement_view": judge_view,
+    "fit": judge_fit,
+    "usage": judge_usage,
+    "sequences": judge_sequence,
     **dict.fromkeys(("fill_free", "tracker", "corner"), judge_steps),
     **dict.fromkeys(("plain", "multipool", "multi_request", "placement", "big"), judge_claim),
     **dict.fromkeys(("numa_", "pfvf", "vdpa", "remote_", "live_"), judge_claim),

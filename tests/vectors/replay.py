@@ -104,6 +104,7 @@ _ABOUT = (
     "release",
     "input",
     "id",
+    "n",
 )
 
 

@@ -1,21 +1,27 @@
 """The slow model of Nova's placement of cells answers every recorded row as Nova did.
 
-What innkeeper does otherwise is then the model with named corrections, see `test_numa.py`.
+What innkeeper does otherwise is then the model with named corrections, see `test_numa.py`. Asked
+through innkeeper's objects the corrected model answers as when asked with the recorded words, so
+that the objects say all that the words do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.vectors.numa.corrections import NONE, NovaError
+from tests.vectors.numa.asking import MakeLedger, corrected_answer, our_answer, without_networks
+from tests.vectors.numa.corrections import ALL, NONE, NovaError
 from tests.vectors.numa.model_fit import Search, search_of
 from tests.vectors.numa.model_host import HostCell, bounds_of, guest_of, host_of
+from tests.vectors.numa.model_ledger import ModelLedger
 from tests.vectors.numa.model_usage import charge, usage_of
 from tests.vectors.numa.recorded import placed_in, recorded_answer
+from tests.vectors.numa_replay import judge_sequence, judge_usage
 from tests.vectors.rows import Row, read_rows
+from tests.vectors.verdicts import DIFFERENT, Verdict
 
 RECORDED = Path(__file__).resolve().parents[1] / "data" / "vectors" / "numa"
 
@@ -38,6 +44,25 @@ def test_cells(name: str, count: int) -> None:
         tried = [cell.id for cell in search.order(row["strategy"])]
         assert row["order"] in ([], tried), row["n"]
         assert _answer(search, row["strategy"]) == recorded_answer(row), row["n"]
+
+
+@pytest.mark.parametrize(("name", "count"), FITS.items())
+def test_cells_through_objects(name: str, count: int) -> None:
+    for row in rows_of(name, count):
+        alone = without_networks(row)
+        assert our_answer(alone, ModelLedger) == corrected_answer(alone, ALL), row["n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "judge"),
+    [("usage", USAGE, judge_usage), ("sequences", SEQUENCES, judge_sequence)],
+)
+def test_usage_through_objects(
+    name: str, count: int, judge: Callable[[Row, MakeLedger], Verdict]
+) -> None:
+    for row in rows_of(name, count):
+        verdict, why = judge(row, ModelLedger)
+        assert verdict != DIFFERENT, f"{row['n']}: {why}"
 
 
 def _answer(search: Search, strategy: str) -> Any:

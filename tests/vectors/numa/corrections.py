@@ -13,19 +13,27 @@ from typing import Final
 CORRECTIONS: Final = {
     "memory-apart": "D5",
     "isolate-split": "S1",
+    "no-cores": "D3",
     "cells-without-pins": "D4",
     "whole-emulator-core": "D2",
     "policy-by-vcpus": "",
+    "no-page-records": "D8",
     "numa-last": "D14",
     "joint": "",
-    "no-cores": "D3",
+}
+
+#: Those of charging and giving back what was placed.
+OF_USAGE: Final = {
     "no-page-records": "D8",
     "siblings-beside": "D6",
+    "only-what-was-booked": "D11",
+    "restored-as-it-is": "",
 }
 
 Corrections = frozenset[str]
 NONE: Final[Corrections] = frozenset()
 ALL: Final[Corrections] = frozenset(CORRECTIONS)
+ALL_OF_USAGE: Final[Corrections] = frozenset(OF_USAGE)
 
 
 class NovaError(Exception):

@@ -21,6 +21,8 @@ def charge(
     Raises:
         NovaError: CPUs that are not the cell's, that are taken already, or that are not taken.
     """
+    if sign < 0 and "only-what-was-booked" in corrections:
+        return _given_back(host, instance, corrections - {"only-what-was-booked"})
     charged = []
     for start in host:
         cell = start
@@ -29,6 +31,18 @@ def charge(
                 cell = _Charge(cell, guest, sign, corrections).made()
         charged.append(_floored(cell))
     return tuple(charged)
+
+
+def _given_back(
+    host: Sequence[HostCell], instance: Words, corrections: Corrections
+) -> tuple[HostCell, ...]:
+    """The host without what this guest has; unchanged when it cannot have been charged."""
+    try:
+        rest = charge(host, instance, -1, corrections)
+        held = charge(rest, instance, 1, corrections - {"restored-as-it-is"})
+    except NovaError:
+        return tuple(host)
+    return rest if held == tuple(host) else tuple(host)
 
 
 def cpus_of(guest: Words) -> frozenset[int]:
@@ -85,6 +99,8 @@ class _Charge:
         return self._unpinned(cpus)
 
     def _pinned(self, cpus: frozenset[int]) -> frozenset[int]:
+        if "restored-as-it-is" in self.corrections:
+            return self.cell.taken | cpus
         if not cpus <= self.cell.dedicated:
             raise NovaError("CPUPinningUnknown")
         if cpus & self.cell.taken:
