@@ -162,6 +162,54 @@ async def test_a_cordoned_device_is_told_and_bars_its_relatives(make_tracker: Ma
             await tracker.place(ClaimSpec(request=Request(devices=(VF,))))
 
 
+async def test_a_cordoned_cell_keeps_its_memory_and_the_refusal_names_the_cordon(
+    make_tracker: MakeTracker,
+) -> None:
+    async with make_tracker(f"{SPEC},pages_2m=1024") as tracker:
+        cell_1 = next(one for one in tracker.host.cells if one.id == 1)
+        ordinary = (cell_1.memory_kib - sum(p.size_kib * p.total for p in cell_1.pages)) // 1024
+        whole = tracker.usage().memory_mib.capacity
+        await cordon(tracker, "cell", "1", "memory is replaced")
+        await cordon(tracker, "cpu", "0", "errors")
+        left = tracker.usage().memory_mib.capacity
+        assert 0 < ordinary == whole - left
+        with pytest.raises(NoFit) as refused:
+            await tracker.place(ClaimSpec(request=Request(vcpus=8, memory_mib=whole)))
+        vcpus, memory = refused.value.details["reasons"]
+        assert (vcpus.free, memory.free) == (3, left)
+        by_ops = "by ops at 2026-01-01 00:00:00 UTC"
+        cell = f"cell 1 cordoned {by_ops}: memory is replaced"
+        assert (
+            f"; 5 vCPUs more take no new claims: CPU 0 cordoned {by_ops}: errors" in vcpus.message
+        )
+        assert cell in vcpus.message
+        assert memory.message.endswith(f"{ordinary} MiB of memory more take no new claims: {cell}")
+        for reason, removed in ((vcpus, 5), (memory, ordinary)):
+            assert [(one.filter, one.removed) for one in reason.filters] == [("cordoned", removed)]
+        await tracker.uncordon(CordonKind.CELL, "1", by=OPS)
+        assert tracker.usage().memory_mib.capacity == whole
+
+
+async def test_who_waits_for_what_a_cordoned_cell_has_is_served_when_it_is_lifted(
+    make_tracker: MakeTracker,
+) -> None:
+    placed: list[Placed] = []
+
+    async def wait(tracker: Tracker, mib: int) -> None:
+        asked = ClaimSpec(request=Request(memory_mib=mib))
+        placed.append(await tracker.place(asked, wait_seconds=600))
+
+    async with make_tracker(SPEC) as tracker:
+        whole = tracker.usage().memory_mib.capacity
+        await cordon(tracker, "cell", "1")
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait, tracker, whole)
+            await anyio.wait_all_tasks_blocked()
+            assert not placed
+            await tracker.uncordon(CordonKind.CELL, "1", by=OPS)
+        assert placed[0].claim.placement.memory_mib == whole
+
+
 @pytest.mark.parametrize(
     ("kind", "subject", "words"),
     [

@@ -152,10 +152,17 @@ class Host(VersionedObject):
 class Quantity(VersionedObject):
     """An amount that is shared out: capacity = (total - reserved) x allocation ratio, rounded down."""
 
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("cordoned", "cordons")}
+
     total: Amount
     reserved: Amount = 0
     allocation_ratio: float = 1.0
     """Between 0.000001 and 1,000,000, six decimals kept."""
+    cordoned: Amount = 0
+    """What there is behind cordons besides, and is not in `total`."""
+    cordons: str | None = None
+    """Which cordons these are, and why."""
 
 
 class Device(VersionedObject):

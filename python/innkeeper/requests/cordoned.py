@@ -15,8 +15,9 @@ class Cordoned:
 
     host: str | None = None
     """The sentence that a refusal repeats."""
-    cells: set[int] = field(default_factory=set)
-    cpus: set[int] = field(default_factory=set)
+    cells: dict[int, str] = field(default_factory=dict)
+    """By id, the sentence; of CPUs likewise."""
+    cpus: dict[int, str] = field(default_factory=dict)
     devices: list[Cordon] = field(default_factory=list)
 
     @classmethod
@@ -28,9 +29,9 @@ class Cordoned:
                 case CordonKind.HOST:
                     found.host = sentence(cordon)
                 case CordonKind.CELL:
-                    found.cells.add(int(cordon.subject))
+                    found.cells[int(cordon.subject)] = f"cell {cordon.subject} {sentence(cordon)}"
                 case CordonKind.CPU:
-                    found.cpus.add(int(cordon.subject))
+                    found.cpus[int(cordon.subject)] = f"CPU {cordon.subject} {sentence(cordon)}"
                 case CordonKind.DEVICE:
                     found.devices.append(cordon)
         return found

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from innkeeper.config import Config, Counter
-from innkeeper.objects import Device, Host, Inventory, PlacedDevice, Quantity
+from innkeeper.objects import Cell, Cpu, Device, Host, Inventory, PlacedDevice, Quantity
 from innkeeper.objects.cordon import Cordon
 from innkeeper.objects.host import InventoryCell
 from innkeeper.requests.cordoned import Cordoned
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.offer import Offer
+
+#: Cordons that one refusal spells out.
+_MOST_NAMED: Final = 3
 
 
 def take_inventory(
@@ -25,8 +30,9 @@ def take_inventory(
     """What of the host may be handed out.
 
     vCPUs are the CPUs that are online, not isolated and not cordoned; memory is what preallocated
-    hugepages leave; disk is the file system of `disk.path`. A reservation above its total counts as
-    the total; `inventory_warnings` says so. `rules` are those of `config` where none are given.
+    hugepages leave, without that of cordoned cells; disk is the file system of `disk.path`. A reservation
+    above its total counts as the total; `inventory_warnings` says so. `rules` are those of `config` where
+    none are given.
     Devices that claims hold stay whatever else speaks against them: a guest that runs opens its
     device, and then the host itself reports it as used.
 
@@ -44,36 +50,36 @@ def put_together(
     host: Host, config: Config, cordoned: Cordoned, devices: tuple[Device, ...]
 ) -> Inventory:
     """An inventory of devices that were found already, and of everything else of the host."""
-    shared = [
-        cpu.id
-        for cpu in host.cpus
-        if cpu.online
-        and not cpu.isolated
-        and cpu.id not in cordoned.cpus
-        and cpu.cell not in cordoned.cells
-    ]
+    shared, cpus_kept_off = _shared_cpus(host, cordoned)
+    memory_mib, memory_kept_off = _ordinary_memory_mib(host, cordoned)
     reserved, ratios = config.reserved, config.ratios
+    vcpus = _quantity(len(shared), reserved.vcpus, ratios.vcpus)
+    memory = _quantity(memory_mib, reserved.memory_mib, ratios.memory)
     return Inventory(
-        vcpus=_quantity(len(shared), reserved.vcpus, ratios.vcpus),
-        memory_mib=_quantity(_ordinary_memory_mib(host), reserved.memory_mib, ratios.memory),
+        vcpus=vcpus.model_copy(update=cpus_kept_off.words()),
+        memory_mib=memory.model_copy(update=memory_kept_off.words()),
         disk_mib=_quantity(host.disk.total_mib if host.disk else 0, reserved.disk_mib, ratios.disk),
         counters={
             one.name: _quantity(one.total, one.reserved, one.ratio) for one in config.counters
         },
         devices=devices,
         shared_cpus=format_cpus(shared),
-        cells=tuple(_cells(host)),
+        cells=tuple(_cells(host, cordoned)),
         cordoned=cordoned.host,
     )
 
 
-def _cells(host: Host) -> Iterator[InventoryCell]:
+def _cells(host: Host, cordoned: Cordoned) -> Iterator[InventoryCell]:
     sockets: dict[int | None, Tally[int]] = {}
     for cpu in host.cpus:
         if cpu.socket is not None:
             sockets.setdefault(cpu.cell, Tally())[cpu.socket] += 1
     for cell in host.cells:
-        yield InventoryCell(id=cell.id, socket=_most_common(sockets.get(cell.id)))
+        yield InventoryCell(
+            id=cell.id,
+            socket=_most_common(sockets.get(cell.id)),
+            cordoned=cordoned.cells.get(cell.id),
+        )
 
 
 def _most_common(sockets: Tally[int] | None) -> int | None:
@@ -107,9 +113,51 @@ def _quantity(total: int, reserved: int, ratio: float) -> Quantity:
     return Quantity(total=total, reserved=min(reserved, total), allocation_ratio=ratio)
 
 
-def _ordinary_memory_mib(host: Host) -> int:
-    hugepages_kib = sum(pages.size_kib * pages.total for pages in host.pages)
-    return max(host.memory_kib - hugepages_kib, 0) // 1024
+@dataclass(frozen=True, slots=True)
+class _KeptOff:
+    """So much of something is behind cordons."""
+
+    amount: int
+    sentences: Sequence[str]
+
+    def words(self) -> dict[str, object]:
+        """As fields of a quantity."""
+        if not self.amount:
+            return {}
+        named, more = self.sentences[:_MOST_NAMED], len(self.sentences) - _MOST_NAMED
+        rest = [f"and {more} more, see `innkeeper cordons`"] if more > 0 else []
+        return {"cordoned": self.amount, "cordons": "; ".join([*named, *rest])}
+
+
+def _shared_cpus(host: Host, cordoned: Cordoned) -> tuple[list[int], _KeptOff]:
+    """Those that instances may float over, and those that cordons keep from that."""
+    usable = [cpu for cpu in host.cpus if cpu.online and not cpu.isolated]
+    why = {cpu.id: _cordon_of(cpu, cordoned) for cpu in usable}
+    shared = [number for number, cordon in why.items() if cordon is None]
+    sentences = dict.fromkeys(cordon for cordon in why.values() if cordon is not None)
+    return shared, _KeptOff(len(usable) - len(shared), tuple(sentences))
+
+
+def _cordon_of(cpu: Cpu, cordoned: Cordoned) -> str | None:
+    of_cell = None if cpu.cell is None else cordoned.cells.get(cpu.cell)
+    return of_cell or cordoned.cpus.get(cpu.id)
+
+
+def _ordinary_memory_mib(host: Host, cordoned: Cordoned) -> tuple[int, _KeptOff]:
+    """What preallocated hugepages leave, and what of it is of cordoned cells."""
+    whole = _without_hugepages_mib(host)
+    of_cells = {
+        cordoned.cells[cell.id]: _without_hugepages_mib(cell)
+        for cell in host.cells
+        if cell.id in cordoned.cells
+    }
+    kept_off = min(sum(of_cells.values()), whole)
+    return whole - kept_off, _KeptOff(kept_off, tuple(of_cells))
+
+
+def _without_hugepages_mib(place: Host | Cell) -> int:
+    hugepages_kib = sum(pages.size_kib * pages.total for pages in place.pages)
+    return max(place.memory_kib - hugepages_kib, 0) // 1024
 
 
 def format_cpus(cpus: Iterable[int]) -> str:

@@ -17,7 +17,16 @@ pub struct Inventory {
     cells: Arc<HostCells>,
     cell_order: CellOrder,
     cordoned: Option<Arc<str>>,
+    kept_off: BTreeMap<Resource, KeptOff>,
     catalogue: Arc<Catalogue>,
+}
+
+/// So much of a resource is behind cordons, and in no quantity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeptOff {
+    pub(crate) amount: u64,
+    /// Which cordons, and why.
+    pub(crate) reason: Arc<str>,
 }
 
 /// Which cells are taken first (Nova's `packing_host_numa_cells_allocation_strategy`).
@@ -49,6 +58,7 @@ impl Inventory {
             cells: Arc::default(),
             cell_order: CellOrder::default(),
             cordoned: None,
+            kept_off: BTreeMap::new(),
             catalogue: Arc::default(),
         }
     }
@@ -86,6 +96,13 @@ impl Inventory {
         Self { cordoned: Some(reason.into()), ..self }
     }
 
+    /// The same inventory, told that so much more of a resource is cordoned, for this reason.
+    #[must_use]
+    pub fn with_kept_off(mut self, resource: Resource, amount: u64, reason: &str) -> Self {
+        self.kept_off.insert(resource, KeptOff { amount, reason: reason.into() });
+        self
+    }
+
     /// The same inventory with other devices; their order means nothing.
     ///
     /// Fails when an address is listed twice, or when the parent of a VF has a parent itself.
@@ -103,15 +120,35 @@ impl Inventory {
 
     /// The same inventory with nothing withheld or cordoned; none when it is so already.
     pub(crate) fn unhindered(&self) -> Option<Self> {
-        let cordoned = self.cordoned.is_some() || self.cells.iter().any(HostCell::is_cordoned);
+        let cordoned = self.cordoned.is_some()
+            || !self.kept_off.is_empty()
+            || self.cells.iter().any(HostCell::is_cordoned);
         if !cordoned && !self.catalogue.has_withheld() {
             return None;
         }
         let devices = self.catalogue.entries().iter().map(|entry| entry.device.clone());
         let open = devices.map(|device| Device { withheld: None, ..device });
         let cells = self.cells.iter().cloned().map(HostCell::uncordoned).collect();
-        let bare = Self { cordoned: None, ..self.clone() }.with_cells(cells).ok()?;
-        bare.with_devices(open.collect()).ok()
+        let bare = Self {
+            cordoned: None,
+            kept_off: BTreeMap::new(),
+            quantities: self.whole_quantities(),
+            ..self.clone()
+        };
+        bare.with_cells(cells).ok()?.with_devices(open.collect()).ok()
+    }
+
+    fn whole_quantities(&self) -> BTreeMap<Resource, Quantity> {
+        let whole = |(resource, quantity): (&Resource, &Quantity)| {
+            let more = self.kept_off(resource).map_or(0, |kept| kept.amount);
+            (resource.clone(), Quantity { total: quantity.total.saturating_add(more), ..*quantity })
+        };
+        self.quantities.iter().map(whole).collect()
+    }
+
+    /// What of a resource is cordoned.
+    pub(crate) fn kept_off(&self, resource: &Resource) -> Option<&KeptOff> {
+        self.kept_off.get(resource)
     }
 
     pub(crate) fn quantity(&self, resource: &Resource) -> Option<&Quantity> {

@@ -44,14 +44,19 @@ pub(crate) fn devices_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
 /// An inventory without its devices.
 pub(crate) fn without_devices(object: &Bound<'_, PyAny>) -> PyResult<inner::Inventory> {
     let py = object.py();
+    let (vcpus, memory_mib) =
+        (object.getattr(intern!(py, "vcpus"))?, object.getattr(intern!(py, "memory_mib"))?);
     let mut inventory = inner::Inventory::new(
-        quantity(&object.getattr(intern!(py, "vcpus"))?, "vcpus")?,
-        quantity(&object.getattr(intern!(py, "memory_mib"))?, "memory_mib")?,
+        quantity(&vcpus, "vcpus")?,
+        quantity(&memory_mib, "memory_mib")?,
         quantity(&object.getattr(intern!(py, "disk_mib"))?, "disk_mib")?,
     );
     for (name, counter) in object.getattr(intern!(py, "counters"))?.cast::<PyDict>()? {
         let name: String = name.extract()?;
         inventory = inventory.with_counter(name.as_str().into(), quantity(&counter, &name)?);
+    }
+    for (resource, quantity) in [(Resource::Vcpus, vcpus), (Resource::MemoryMib, memory_mib)] {
+        inventory = without_cordoned(inventory, resource, &quantity)?;
     }
     if let Some(reason) = optional_text(&object.getattr(intern!(py, "cordoned"))?)? {
         inventory = inventory.cordoned(reason);
@@ -61,6 +66,21 @@ pub(crate) fn without_devices(object: &Bound<'_, PyAny>) -> PyResult<inner::Inve
     Ok(inventory
         .with_shared_cpus(cpus(&object.getattr(intern!(py, "shared_cpus"))?)?)
         .in_cell_order(cell_order(&object.getattr(intern!(py, "cell_order"))?)?))
+}
+
+/// The inventory, told what cordons keep off of a quantity.
+fn without_cordoned(
+    inventory: inner::Inventory,
+    resource: Resource,
+    quantity: &Bound<'_, PyAny>,
+) -> PyResult<inner::Inventory> {
+    let py = quantity.py();
+    let cordons = quantity.getattr(intern!(py, "cordons"))?;
+    let Some(reason) = optional_text(&cordons)? else {
+        return Ok(inventory);
+    };
+    let kept_off = amount(&quantity.getattr(intern!(py, "cordoned"))?, "cordoned", 0)?;
+    Ok(inventory.with_kept_off(resource, kept_off, reason))
 }
 
 fn quantity(object: &Bound<'_, PyAny>, name: &str) -> PyResult<inner::Quantity> {

@@ -2,7 +2,9 @@
 
 use crate::amounts::{Amounts, Quantity, Resource};
 use crate::fit::Room;
-use crate::misfit::{Misfit, MisfitCode};
+use crate::inventory::KeptOff;
+use crate::misfit::{Filtered, Misfit, MisfitCode};
+use crate::pci::Filter;
 use crate::request::Request;
 use crate::usage::Account;
 
@@ -62,16 +64,23 @@ fn insufficient(
 ) -> Option<Misfit> {
     let account = Account::new(quantity, room.book.used(resource));
     let Account { free, capacity, used, .. } = account;
+    let kept_off = room.inventory.kept_off(resource);
     let message = format!(
-        "asked for {}; {free} of {capacity}{} {} free ({}, {used} used)",
+        "asked for {}; {free} of {capacity}{} {} free ({}, {used} used){}",
         resource.words(asked),
         resource.unit(),
         if free == 1 { "is" } else { "are" },
         quantity.derivation(),
+        kept_off.map(|kept| cordoned(resource, kept)).unwrap_or_default(),
     );
     let code = code_of(resource);
     let resource = resource.name().to_owned();
-    let (filters, pools) = (Vec::new(), Vec::new());
+    let filter = |kept: &KeptOff| Filtered {
+        filter: Filter::Cordoned.as_str(),
+        removed: kept.amount,
+        left: quantity.total,
+    };
+    let (filters, pools) = (kept_off.map(filter).into_iter().collect(), Vec::new());
     (asked > free).then_some(Misfit {
         code,
         resource,
@@ -86,6 +95,11 @@ fn insufficient(
         guest_cell: None,
         cells: Vec::new(),
     })
+}
+
+/// What is missing because nothing new goes there.
+fn cordoned(resource: &Resource, kept: &KeptOff) -> String {
+    format!("; {} more take no new claims: {}", resource.words(kept.amount), kept.reason)
 }
 
 fn unknown(room: Room<'_>, resource: &Resource, asked: u64) -> Misfit {
@@ -125,7 +139,7 @@ mod tests {
     use crate::amounts::{Quantity, Ratio, Resource};
     use crate::inventory::Inventory;
     use crate::ledger::{BookError, Ledger};
-    use crate::misfit::{Misfit, MisfitCode};
+    use crate::misfit::{Filtered, Misfit, MisfitCode};
     use crate::request::Request;
     use crate::samples::{id, plain_host, quantity, vcpus};
 
@@ -146,6 +160,20 @@ mod tests {
             misfit.message,
             "asked for 8 vCPUs; 5 of 16 are free (capacity 16 = (16 - 0 reserved) x 1.0, 11 used)"
         );
+    }
+
+    #[test]
+    fn a_misfit_names_the_cordon_behind_which_there_is_more() {
+        let cordoned = plain_host().with_kept_off(Resource::Vcpus, 4, "cell 1 cordoned: fan");
+        let mut ledger = Ledger::new(cordoned);
+        let misfit = misfits(&mut ledger, &vcpus(17)).remove(0);
+        assert!(
+            misfit.message.ends_with("; 4 vCPUs more take no new claims: cell 1 cordoned: fan")
+        );
+        let cordoned = Filtered { filter: "cordoned", removed: 4, left: 16 };
+        assert_eq!((misfit.free, misfit.filters), (16, vec![cordoned]));
+        assert_eq!(ledger.could_fit(&vcpus(20)), Ok(true));
+        assert_eq!(ledger.could_fit(&vcpus(21)), Ok(false));
     }
 
     #[test]
