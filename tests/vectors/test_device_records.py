@@ -72,3 +72,15 @@ def test_a_wrong_answer_is_no_documented_difference() -> None:
             consistent = as_derived("vf", tuple(row["before"])) == tuple(row["before"])
             if consistent:
                 assert judge_state(lying)[0] == DIFFERENT
+
+
+def test_each_name_claims_the_rows_that_it_explains_and_no_others() -> None:
+    """Rows with something that is gone, in which that makes no difference, are not counted as if it did."""
+    verdicts = Counter(judge_state(row)[0] for row in read_rows(RECORDED))
+    assert verdicts == {
+        SAME: 2663,
+        "statuses-follow": 3579,
+        "gone-bars-nobody": 600,
+        "pf-or-vfs": 500,
+        "firmest-hold": 8,
+    }

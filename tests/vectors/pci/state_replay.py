@@ -230,7 +230,8 @@ def judge_state(row: Row) -> Verdict:
         return "firmest-hold", ""
     if left[0] != left[1] or as_derived(shape, before) == before:
         return DIFFERENT, f"{ours}; Nova, from what bookings lead to, {theirs}"
-    return "gone-bars-nobody" if gone else "statuses-follow", ""
+    there = _rows()[shape, with_the_gone(shape, before), row["op"]]
+    return "statuses-follow" if recorded(there, ours) == ours else "gone-bars-nobody", ""
 
 
 def _are_alike(shape: str, operation: str, ours: Answer, theirs: Answer) -> bool:
@@ -258,6 +259,16 @@ def recorded(row: Row, ours: Answer) -> Answer:
     owner = row["owner"] if after[0] in HELD else None
     freed = frozenset(row["freed"]) if "freed" in row else None
     return Answer(after, owner, freed if ours.freed is not None else None)
+
+
+def with_the_gone(shape: str, before: Statuses) -> Statuses:
+    """What the bookings lead to for those that are there, and the others as gone as they are.
+
+    Where Nova answers from these as innkeeper does, what is gone made no difference.
+    """
+    derived = World(shape, before).statuses()
+    pairs = zip(before, derived, strict=True)
+    return tuple(was if was in GONE else now for was, now in pairs)
 
 
 def as_derived(shape: str, before: Statuses) -> Statuses:
