@@ -6,7 +6,10 @@ each function, and work for those that differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import TypeVar
 
 from innkeeper.objects import Device, PciFunction
 from innkeeper.objects.cordon import Cordon
@@ -14,6 +17,8 @@ from innkeeper.objects.host import device_of_checked
 from innkeeper.requests.cordoned import present_address
 from innkeeper.requests.device_specs import DeviceRule, DeviceRules
 from innkeeper.requests.identity import identity_of, serial_identities
+
+_T = TypeVar("_T")
 
 #: PCI base class of bridges (PCI Code and ID Assignment Specification, class 06h).
 _BRIDGE = "06"
@@ -43,7 +48,7 @@ class Admission:
         self._rules: DeviceRules | None = None
         self._serials: dict[str, str] = {}
         self._rule_of: dict[str, DeviceRule | None] = {}
-        self._identities: dict[str, str] = {}
+        self._identities: dict[str, str | None] = {}
         self._addresses: dict[str, str] = {}
         self.by_address: dict[str, PciFunction] = {}
         """Everything that was observed last, in the host's order."""
@@ -58,14 +63,12 @@ class Admission:
         """Take over what the host has and what the operator says of it; whether either is new."""
         if rules is self._rules and not _differ(self._functions, functions):
             return False
-        found: dict[str, PciFunction] = {}
-        for function in functions:
-            found.setdefault(function.address, function)
+        found = _by_address(functions)
         serials = serial_identities(found.values())
-        stale = set(found) if rules is not self._rules else self._stale(found, serials)
+        stale = found.keys() if rules is not self._rules else self._stale(found, serials)
         self._functions, self._rules = functions, rules
         self.by_address, self._serials = found, serials
-        self._match(stale)
+        self._match({address: one for address, one in found.items() if address in stale})
         return True
 
     def _stale(self, found: Mapping[str, PciFunction], serials: Mapping[str, str]) -> set[str]:
@@ -80,22 +83,29 @@ class Admission:
         family = {one.address for one in found.values() if one.parent in own} if own else set()
         return (own | family) & found.keys()
 
-    def _match(self, stale: set[str]) -> None:
-        fresh = [function for address, function in self.by_address.items() if address in stale]
+    def _match(self, fresh: Mapping[str, PciFunction]) -> None:
+        """Find out what these are now, in the host's order; what the others are stays."""
         self.replaced_rules = {
             address: rule
             for address, rule in self._rule_of.items()
-            if rule is not None and (address in stale or address not in self.by_address)
+            if rule is not None and (address in fresh or address not in self.by_address)
         }
-        addresses = [function.address for function in fresh]
-        self._rule_of |= zip(addresses, self.find_rules(fresh), strict=True)
-        self._rule_of = {address: self._rule_of[address] for address in self.by_address}
-        before = ((address, self.devices.get(address)) for address in stale)
-        self.replaced = {address: device for address, device in before if device is not None}
-        self._name(fresh)
-        renewed = {one.address: self._device_of(one) for one in fresh}
-        self.devices = {
-            address: renewed[address] if address in renewed else self.devices[address]
+        self.replaced = {
+            address: device
+            for address, device in self.devices.items()
+            if device is not None and address in fresh
+        }
+        rules = dict(zip(fresh, self.find_rules(list(fresh.values())), strict=True))
+        self._rule_of = self._laid_over(self._rule_of, rules)
+        self._identify(fresh.values())
+        self.devices = self._laid_over(self.devices, dict(self._devices_of(fresh.values())))
+
+    def _laid_over(self, before: Mapping[str, _T], fresh: dict[str, _T]) -> dict[str, _T]:
+        """What was found anew over what was known, for all that the host has, in its order."""
+        if len(fresh) == len(self.by_address):
+            return fresh
+        return {
+            address: fresh[address] if address in fresh else before[address]
             for address in self.by_address
         }
 
@@ -108,45 +118,54 @@ class Admission:
         shown = [self.by_address[address] for address in sorted(parents & self.by_address.keys())]
         return self._rules.find_all([*fresh, *shown])[: len(fresh)]
 
-    def _name(self, fresh: Iterable[PciFunction]) -> None:
-        for function in fresh:
-            identity = identity_of(function, self._serials)
-            if identity is None:
-                self._identities.pop(function.address, None)
-            else:
-                self._identities[function.address] = identity
-        for address in self._identities.keys() - self.by_address.keys():
-            del self._identities[address]
-        self._addresses = {identity: address for address, identity in self._identities.items()}
+    def _identify(self, fresh: Iterable[PciFunction]) -> None:
+        serials = self._serials
+        named = {one.address: identity_of(one, serials) for one in fresh}
+        self._identities = self._laid_over(self._identities, named)
+        self._addresses = {
+            identity: address for address, identity in self._identities.items() if identity
+        }
 
-    def _device_of(self, function: PciFunction) -> Device | None:
-        rule = self._rule_of[function.address]
-        if rule is None or why_not_offered(function, rule) or self.is_nested(function):
-            return None
-        return self.record(function, rule)
+    def _devices_of(self, fresh: Iterable[PciFunction]) -> Iterator[tuple[str, Device | None]]:
+        # The VFs of one PF mostly follow one another: their PF is looked at once.
+        for parent, family in groupby(fresh, attrgetter("parent")):
+            above = self.by_address.get(parent) if parent else None
+            nested, netdev = _is_vf(above), _netdev(above)
+            for function in family:
+                rule = self._rule_of[function.address]
+                offered = not nested and rule and why_not_offered(function, rule) is None
+                device = self._as_device(function, rule, netdev) if offered else None
+                yield function.address, device
 
     def is_nested(self, function: PciFunction) -> bool:
         """A VF of a VF is nothing that PCI has: it is left out, and the rest goes on."""
-        parent = self.by_address.get(function.parent or "")
-        return parent is not None and parent.parent is not None
+        return _is_vf(self.by_address.get(function.parent or ""))
 
     def record(self, function: PciFunction, rule: DeviceRule | None) -> Device:
         """A function as a device, with what an entry says of it."""
-        parent = self.by_address.get(function.parent or "")
-        # Thousands at once, of values that the observation has checked: not checked again.
+        netdev = _netdev(self.by_address.get(function.parent or ""))
+        return self._as_device(function, rule, netdev)
+
+    def _as_device(
+        self, function: PciFunction, rule: DeviceRule | None, parent_netdev: str | None
+    ) -> Device:
+        # Thousands at once, of values that the observation has checked: not checked again, and read
+        # past the class.
+        values = function.__dict__
+        address = values["address"]
         return device_of_checked(
             {
-                "address": function.address,
-                "vendor_id": function.vendor_id,
-                "product_id": function.product_id,
-                "kind": function.kind,
-                "parent": function.parent,
-                "cell": function.cell,
+                "address": address,
+                "vendor_id": values["vendor_id"],
+                "product_id": values["product_id"],
+                "kind": values["kind"],
+                "parent": values["parent"],
+                "cell": values["cell"],
                 "tags": rule.tags if rule else {},
-                "parent_netdev": parent.netdevs[0] if parent and parent.netdevs else None,
-                "iommu_group": function.iommu_group,
-                "switch": function.switch,
-                "identity": self._identities.get(function.address),
+                "parent_netdev": parent_netdev,
+                "iommu_group": values["iommu_group"],
+                "switch": values["switch"],
+                "identity": self._identities[address],
                 "provider": None,
                 "withheld": None,
             }
@@ -171,6 +190,22 @@ class Admission:
     def rule(self, address: str) -> DeviceRule | None:
         """The entry that admits what is there now."""
         return self._rule_of.get(address)
+
+
+def _by_address(functions: Iterable[PciFunction]) -> dict[str, PciFunction]:
+    """In the host's order; of several at one address the first."""
+    found: dict[str, PciFunction] = {}
+    for function in functions:
+        found.setdefault(function.address, function)
+    return found
+
+
+def _is_vf(function: PciFunction | None) -> bool:
+    return function is not None and function.parent is not None
+
+
+def _netdev(function: PciFunction | None) -> str | None:
+    return function.netdevs[0] if function is not None and function.netdevs else None
 
 
 def _differ(old: tuple[PciFunction, ...], new: tuple[PciFunction, ...]) -> bool:

@@ -44,7 +44,7 @@ def sentence(cordon: Cordon) -> str:
 
 
 def present_address(
-    cordon: Cordon, identities: Mapping[str, str], addresses: Mapping[str, str]
+    cordon: Cordon, identities: Mapping[str, str | None], addresses: Mapping[str, str]
 ) -> str | None:
     """Where the hardware of a device's cordon is now; null when it is not on the host.
 
@@ -57,7 +57,7 @@ def present_address(
     if found is not None:
         return found
     # What does not say who it is may well be it.
-    return cordon.subject if cordon.subject not in identities else None
+    return cordon.subject if identities.get(cordon.subject) is None else None
 
 
 def mark_of(cordon: Cordon) -> Withheld:

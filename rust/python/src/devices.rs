@@ -10,54 +10,60 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::convert::text;
 use crate::errors::bad_request;
+use crate::fields::{Fields, Last};
 
-/// All devices; those whose tags are one dict share one set of tags here too.
+/// All devices; those that share an object of Python's share what was made of it.
 pub(crate) fn devices(objects: &Bound<'_, PyAny>) -> PyResult<Vec<inner::Device>> {
-    let mut tags = LastTags::default();
-    objects.try_iter()?.map(|object| device(&object?, &mut tags)).collect()
+    let mut last = LastDevice::default();
+    objects.try_iter()?.map(|object| device(&object?, &mut last)).collect()
 }
 
-fn device<'py>(object: &Bound<'py, PyAny>, tags: &mut LastTags) -> PyResult<inner::Device> {
-    let py = object.py();
-    let field = |name: &Bound<'py, PyString>| object.getattr(name);
-    let withheld = field(intern!(py, "withheld"))?;
-    let withheld = optional_text(&withheld)?.map(inner::Withheld::parse).transpose();
+/// What the device before had of what neighbours mostly share.
+#[derive(Default)]
+struct LastDevice<'py> {
+    kind: Last<'py, inner::Kind>,
+    parent: Last<'py, Option<inner::PciAddress>>,
+    tags: Last<'py, Arc<inner::Tags>>,
+    parent_netdev: Last<'py, Option<Arc<str>>>,
+}
+
+fn device<'py>(object: &Bound<'py, PyAny>, last: &mut LastDevice<'py>) -> PyResult<inner::Device> {
+    let (py, fields) = (object.py(), Fields::of(object)?);
+    let field = |name: &Bound<'py, PyString>| fields.get(name);
+    let (vendor, product) = (field(intern!(py, "vendor_id"))?, field(intern!(py, "product_id"))?);
     Ok(inner::Device {
         address: address(&field(intern!(py, "address"))?)?,
-        product: product(object)?,
-        kind: inner::Kind::parse(text(&field(intern!(py, "kind"))?)?).map_err(bad_request)?,
-        parent: optional_address(&field(intern!(py, "parent"))?)?,
+        product: Product::parse(text(&vendor)?, text(&product)?).map_err(bad_request)?,
+        kind: last.kind.or_read(field(intern!(py, "kind"))?, kind)?,
+        parent: last.parent.or_read(field(intern!(py, "parent"))?, optional_address)?,
         cell: field(intern!(py, "cell"))?.extract()?,
-        tags: tags.read(field(intern!(py, "tags"))?.cast::<PyDict>()?)?,
-        parent_netdev: optional_arc(&field(intern!(py, "parent_netdev"))?)?,
+        tags: last.tags.or_read(field(intern!(py, "tags"))?, tags)?,
+        parent_netdev: last
+            .parent_netdev
+            .or_read(field(intern!(py, "parent_netdev"))?, optional_arc)?,
         iommu_group: field(intern!(py, "iommu_group"))?.extract()?,
         switch: optional_address(&field(intern!(py, "switch"))?)?,
         identity: optional_arc(&field(intern!(py, "identity"))?)?,
         provider: provider(&field(intern!(py, "provider"))?)?,
-        withheld: withheld.map_err(bad_request)?,
+        withheld: withheld(&field(intern!(py, "withheld"))?)?,
     })
 }
 
-/// The tags of the device before, since neighbours are mostly of one device spec.
-#[derive(Default)]
-struct LastTags {
-    dict: Option<Py<PyDict>>,
-    tags: Arc<inner::Tags>,
+fn tags(object: &Bound<'_, PyAny>) -> PyResult<Arc<inner::Tags>> {
+    let mut tags = inner::Tags::new();
+    for (name, value) in object.cast::<PyDict>()? {
+        tags.insert(text(&name)?.into(), optional_arc(&value)?);
+    }
+    Ok(Arc::new(tags))
 }
 
-impl LastTags {
-    fn read(&mut self, dict: &Bound<'_, PyDict>) -> PyResult<Arc<inner::Tags>> {
-        let known = self.dict.as_ref().is_some_and(|last| last.is(dict));
-        if !known {
-            let mut tags = inner::Tags::new();
-            for (name, value) in dict {
-                tags.insert(text(&name)?.into(), optional_arc(&value)?);
-            }
-            self.tags = Arc::new(tags);
-            self.dict = Some(dict.clone().unbind());
-        }
-        Ok(Arc::clone(&self.tags))
-    }
+fn withheld(object: &Bound<'_, PyAny>) -> PyResult<Option<inner::Withheld>> {
+    let reason = optional_text(object)?.map(inner::Withheld::parse);
+    reason.transpose().map_err(bad_request)
+}
+
+pub(crate) fn kind(object: &Bound<'_, PyAny>) -> PyResult<inner::Kind> {
+    inner::Kind::parse(text(object)?).map_err(bad_request)
 }
 
 /// A provider by the text of its UUID.

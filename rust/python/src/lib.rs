@@ -4,6 +4,7 @@ mod convert;
 mod device_requests;
 mod devices;
 mod errors;
+mod fields;
 mod ledger;
 mod specs;
 mod topology;

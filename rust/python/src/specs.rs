@@ -9,7 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::convert::text;
-use crate::errors::{bad_config, bad_request};
+use crate::devices;
+use crate::errors::bad_config;
+use crate::fields::{Fields, Last};
 
 type Entry = Vec<(Box<str>, Word)>;
 
@@ -114,16 +116,20 @@ fn word(object: &Bound<'_, PyAny>, depth: u8) -> PyResult<Word> {
 }
 
 fn read_functions(objects: &Bound<'_, PyAny>) -> PyResult<Vec<Option<Function>>> {
-    objects.try_iter()?.map(|object| function(&object?)).collect()
+    let mut last = Last::default();
+    objects.try_iter()?.map(|object| function(&object?, &mut last)).collect()
 }
 
 /// A function; none when its address or ids are no such thing, so that no spec admits it.
-fn function<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Function>> {
-    let py = object.py();
-    let field = |name: &Bound<'py, PyString>| object.getattr(name);
+fn function<'py>(
+    object: &Bound<'py, PyAny>,
+    last: &mut Last<'py, Kind>,
+) -> PyResult<Option<Function>> {
+    let (py, fields) = (object.py(), Fields::of(object)?);
+    let field = |name: &Bound<'py, PyString>| fields.get(name);
     let (address, vendor) = (field(intern!(py, "address"))?, field(intern!(py, "vendor_id"))?);
     let (product, kind) = (field(intern!(py, "product_id"))?, field(intern!(py, "kind"))?);
-    let kind = Kind::parse(text(&kind)?).map_err(bad_request)?;
+    let kind = last.or_read(kind, devices::kind)?;
     let Some(mut function) = Function::new(text(&address)?, text(&vendor)?, text(&product)?, kind)
     else {
         return Ok(None);
