@@ -28,6 +28,7 @@ __all__ = [
     "Pool",
     "PoolFiltered",
     "Snapshot",
+    "Tally",
     "Usage",
     "__version__",
     "error_codes",
@@ -232,6 +233,14 @@ class Amounts:
     free: int
 
 @final
+class Tally:
+    """How many fit one after another, and why the next one does not."""
+
+    times: int
+    stopped_by: list[Misfit]
+    """What runs out first; empty when the limit was reached."""
+
+@final
 class CellUsage:
     """What is held of one cell."""
 
@@ -296,7 +305,7 @@ class Difference:
 
     kind: str
     """`booked_not_stored`, `stored_not_booked`, `placement_differs`, `oversubscribed`,
-    `device_missing` or `counter_missing`."""
+    `device_missing`, `counter_missing`, `cpu_missing` or `cell_missing`."""
     subject: str
     claim_id: str | None
     message: str
@@ -374,6 +383,32 @@ class Ledger:
 
         Raises:
             Undecided: the search bound was reached.
+        """
+
+    def tally(self, request: Request, limit: int = 10_000) -> Tally:
+        """`count`, with what runs out first.
+
+        Raises:
+            Undecided: the search bound was reached.
+        """
+
+    def update(self, claim_id: str, request: Request) -> Placement:
+        """What a claim would hold if it asked for this instead, where it is.
+
+        It keeps its devices, its cells, and the CPUs of the vCPUs that stay. Until `settle` it holds the
+        most of both; the request's devices are not looked at.
+
+        Raises:
+            NoFit: with every reason; nothing changed.
+            UnknownClaim: it is not booked.
+            BadRequest: it has another number of guest cells.
+        """
+
+    def settle(self, claim_id: str, placement: _Placement) -> None:
+        """Let a claim hold exactly this.
+
+        Raises:
+            UnknownClaim: it is not booked.
         """
 
     def observe(self, inventory: Inventory) -> bool:

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::audit::Snapshot;
 use crate::book::Book;
-use crate::fit::{self, Room, Steps};
+use crate::fit::{self, Room, Steps, Tally};
 use crate::ids::ClaimId;
 use crate::inventory::Inventory;
 use crate::misfit::{NoFit, Refusal, Undecided};
@@ -46,6 +46,34 @@ pub enum BookError {
     ClaimConflict(#[from] ClaimConflict),
 }
 
+/// Why a claim does not hold something else now; nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateError {
+    /// It does not fit.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such claim.
+    #[error("claim {claim} is not booked")]
+    NotBooked {
+        /// Which.
+        claim: ClaimId,
+    },
+    /// Cells cannot be added or taken while an instance runs.
+    #[error("claim {claim} has {held} guest cells and cannot have {asked} while it runs")]
+    OtherCells {
+        /// Which.
+        claim: ClaimId,
+        /// Guest cells that it has.
+        held: usize,
+        /// Guest cells that are asked for.
+        asked: usize,
+    },
+}
+
+fn unknown(claim: &ClaimId) -> UpdateError {
+    UpdateError::NotBooked { claim: claim.clone() }
+}
+
 impl From<Refusal> for BookError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
@@ -84,6 +112,37 @@ impl Ledger {
     /// Give back what a claim holds; false when it holds nothing.
     pub fn unbook(&mut self, claim: &ClaimId) -> bool {
         self.book.bookings().contains_key(claim) && self.change().remove(claim)
+    }
+
+    /// What a claim would hold if it asked for this instead, where it is: the same devices and cells, the
+    /// same CPUs for the vCPUs that stay. Until [`Self::settle`] it holds the most of both.
+    ///
+    /// The request has as many guest cells as the claim; its devices are not looked at.
+    pub fn update(&mut self, claim: &ClaimId, request: &Request) -> Result<Placement, UpdateError> {
+        let held = self.placement(claim).cloned().ok_or_else(|| unknown(claim))?;
+        let cells = request.topology().map_or(0, |topology| topology.cells.len());
+        if cells != held.cells.len() {
+            let held = held.cells.len();
+            return Err(UpdateError::OtherCells { claim: claim.clone(), held, asked: cells });
+        }
+        let mut book = Book::clone(&self.book);
+        book.remove(claim);
+        let room = Room { inventory: &self.inventory, book: &book };
+        let updated = fit::refit(room, claim, &held, request)?;
+        let joined = held.joined(&updated);
+        self.settle(claim, joined)?;
+        Ok(updated)
+    }
+
+    /// Let a claim hold exactly this.
+    pub fn settle(&mut self, claim: &ClaimId, placement: Placement) -> Result<(), UpdateError> {
+        if self.placement(claim).is_none() {
+            return Err(unknown(claim));
+        }
+        let book = self.change();
+        book.remove(claim);
+        book.add(claim.clone(), Arc::new(placement));
+        Ok(())
     }
 
     /// Take over stored bookings as they are, whether or not they fit; an audit names what does not.
@@ -142,6 +201,14 @@ impl Ledger {
     pub fn count(&mut self, request: &Request, limit: u64) -> Result<u64, Undecided> {
         let mut steps = Steps::default();
         let answer = fit::count(self.room(), request, limit, &mut steps);
+        self.steps = steps.taken();
+        answer
+    }
+
+    /// The same, and what runs out first.
+    pub fn tally(&mut self, request: &Request, limit: u64) -> Result<Tally, Undecided> {
+        let mut steps = Steps::default();
+        let answer = fit::tally(self.room(), request, limit, &mut steps);
         self.steps = steps.taken();
         answer
     }

@@ -28,10 +28,10 @@ mod usage;
 pub use amounts::{Amounts, MAX_AMOUNT, Quantity, Ratio, Resource};
 pub use audit::{Difference, Snapshot, TotalsBroken};
 pub use cpuset::{CpuList, CpuListError};
-pub use fit::{MAX_STEPS, MAX_WANTS};
+pub use fit::{MAX_STEPS, MAX_WANTS, Tally};
 pub use ids::{ClaimId, CounterName};
 pub use inventory::{BadInventory, CellOrder, Inventory};
-pub use ledger::{BookError, ClaimConflict, Ledger};
+pub use ledger::{BookError, ClaimConflict, Ledger, UpdateError};
 pub use misfit::{
     CellMisfit, Filtered, Misfit, MisfitCode, Nearest, NoFit, PoolFiltered, Refusal, Undecided,
 };

@@ -44,6 +44,26 @@ impl Placement {
     }
 }
 
+impl Placement {
+    /// The most of both: what is held while it is not known yet which of them is stored.
+    pub(crate) fn joined(&self, other: &Self) -> Self {
+        let mut joined = self.clone();
+        for (resource, amount) in &other.amounts {
+            let most = joined.amounts.entry(resource.clone()).or_default();
+            *most = (*amount).max(*most);
+        }
+        joined.cpus = self.cpus.iter().chain(other.cpus.iter()).collect();
+        joined.devices.extend(other.devices.iter().map(|(at, it)| (*at, it.clone())));
+        for (position, cell) in other.cells.iter().enumerate() {
+            match joined.cells.get_mut(position) {
+                Some(own) => *own = own.joined(cell),
+                None => joined.cells.push(cell.clone()),
+            }
+        }
+        joined
+    }
+}
+
 impl fmt::Display for Placement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amounts = self.amounts.iter().map(|(resource, amount)| resource.words(*amount));

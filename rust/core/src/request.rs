@@ -155,6 +155,17 @@ impl Request {
         request
     }
 
+    /// So many of this request together; not of one with a topology.
+    pub(crate) fn times(&self, times: u64) -> Self {
+        let mut all = self.clone();
+        all.amounts.values_mut().for_each(|amount| *amount = amount.saturating_mul(times));
+        for devices in &mut all.devices {
+            devices.count = devices.count.saturating_mul(times);
+            devices.providers.values_mut().for_each(|one| *one = one.saturating_mul(times));
+        }
+        all
+    }
+
     /// The same request with other NUMA cells.
     pub(crate) fn reshaped(mut self, topology: GuestTopology) -> Self {
         self.amounts.remove(&Resource::Vcpus);

@@ -14,7 +14,7 @@ use crate::errors::bad_request;
 use crate::topology::{cell_order, guest_cells, host_cells, placed_cells, with_topology};
 use crate::values::{
     Amounts, CellMisfit, CellUsage, Difference, Filtered, Misfit, Nearest, PlacedCell,
-    PlacedDevice, Placement, Pool, PoolFiltered, Usage,
+    PlacedDevice, Placement, Pool, PoolFiltered, Tally, Usage,
 };
 
 /// Every code that a misfit can carry, sorted.
@@ -171,7 +171,7 @@ pub(crate) fn bookings(
     items.try_iter()?.map(booking).collect()
 }
 
-fn placement(object: &Bound<'_, PyAny>) -> PyResult<inner::Placement> {
+pub(crate) fn placement(object: &Bound<'_, PyAny>) -> PyResult<inner::Placement> {
     let py = object.py();
     let mut amounts = inner::Amounts::new();
     for (resource, name) in [
@@ -300,6 +300,13 @@ impl From<&inner::Nearest> for Nearest {
             counters: counters(&nearest.amounts),
             cells: nearest.topology.as_ref().map(guest_cells).unwrap_or_default(),
         }
+    }
+}
+
+impl From<inner::Tally> for Tally {
+    fn from(tally: inner::Tally) -> Self {
+        let stopped_by = tally.stopped_by.iter().map(Misfit::from).collect();
+        Self { times: tally.times, stopped_by }
     }
 }
 

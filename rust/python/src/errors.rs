@@ -13,10 +13,19 @@ import_exception!(innkeeper.errors, ClaimConflict);
 import_exception!(innkeeper.errors, InternalError);
 import_exception!(innkeeper.errors, NoFit);
 import_exception!(innkeeper.errors, Undecided);
+import_exception!(innkeeper.errors, UnknownClaim);
 
 /// The codes of the exceptions above, sorted.
 pub(crate) fn codes() -> Vec<&'static str> {
-    vec!["claim_conflict", "internal", "invalid_config", "invalid_request", "no_fit", "undecided"]
+    vec![
+        "claim_conflict",
+        "internal",
+        "invalid_config",
+        "invalid_request",
+        "no_fit",
+        "undecided",
+        "unknown_claim",
+    ]
 }
 
 /// An error of the core that has an exception of its own.
@@ -30,6 +39,16 @@ impl Raise for inner::BookError {
             Self::NoFit(refusal) => refusal.raise(py),
             Self::Undecided(spent) => spent.raise(py),
             Self::ClaimConflict(conflict) => conflict.raise(py),
+        }
+    }
+}
+
+impl Raise for inner::UpdateError {
+    fn raise(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Refused(refusal) => refusal.raise(py),
+            Self::NotBooked { .. } => build::<UnknownClaim>(py, &self.to_string(), |_| Ok(())),
+            Self::OtherCells { .. } => bad_request(self),
         }
     }
 }

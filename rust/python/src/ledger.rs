@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use crate::convert;
 use crate::errors::{Raise, internal};
-use crate::values::{Difference, Placement, Pool, Usage};
+use crate::values::{Difference, Placement, Pool, Tally, Usage};
 
 /// The book of claims of one host; all methods are atomic and none blocks.
 #[pyclass(frozen, module = "innkeeper._core")]
@@ -139,6 +139,37 @@ impl Ledger {
         // On a copy that shares everything: a claim need not wait for the count.
         let mut as_it_is = self.with(|ledger| ledger.clone())?;
         answer(py, py.detach(|| as_it_is.count(&request, limit)))
+    }
+
+    /// `count`, with what runs out first.
+    #[pyo3(signature = (request, limit = None), text_signature = "($self, request, limit=10000)")]
+    fn tally(
+        &self,
+        py: Python<'_>,
+        request: &Bound<'_, PyAny>,
+        limit: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Tally> {
+        let request = convert::request(request)?;
+        let limit = limit.map_or(Ok(10_000), |limit| convert::amount(limit, "limit", 0))?;
+        let mut as_it_is = self.with(|ledger| ledger.clone())?;
+        answer(py, py.detach(|| as_it_is.tally(&request, limit))).map(Tally::from)
+    }
+
+    /// What a claim would hold if it asked for this instead, where it is; until `settle` it holds both.
+    fn update(
+        &self,
+        py: Python<'_>,
+        claim_id: &str,
+        request: &Bound<'_, PyAny>,
+    ) -> PyResult<Placement> {
+        let (claim, request) = (convert::claim_id(claim_id)?, convert::request(request)?);
+        answer(py, self.with(|ledger| ledger.update(&claim, &request))?).map(|held| (&held).into())
+    }
+
+    /// Let a claim hold exactly this.
+    fn settle(&self, py: Python<'_>, claim_id: &str, placement: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (claim, placement) = (convert::claim_id(claim_id)?, convert::placement(placement)?);
+        answer(py, self.with(|ledger| ledger.settle(&claim, placement))?)
     }
 
     /// Take the host's new inventory; bookings stay. False when nothing changed.

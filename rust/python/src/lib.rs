@@ -24,7 +24,7 @@ mod _core {
     #[pymodule_export]
     use crate::values::{
         Amounts, CellMisfit, CellUsage, Difference, Filtered, GuestCell, Misfit, Nearest,
-        PageUsage, PlacedCell, PlacedDevice, Placement, Pool, PoolFiltered, Usage,
+        PageUsage, PlacedCell, PlacedDevice, Placement, Pool, PoolFiltered, Tally, Usage,
     };
 
     #[pymodule_export]

@@ -122,6 +122,11 @@ value! {
 }
 
 value! {
+    /// How many fit one after another, and why the next one does not.
+    Tally { times: u64, stopped_by: Vec<Misfit> }
+}
+
+value! {
     /// One resource: free = capacity - used, never below 0.
     Amounts { total: u64, reserved: u64, capacity: u64, used: u64, free: u64 }
 }

@@ -9,15 +9,64 @@ use crate::fit::trial::Trial;
 use crate::fit::units::Units;
 use crate::fit::{self, Room, amounts, counts, devices};
 use crate::ids::ClaimId;
-use crate::misfit::Undecided;
+use crate::misfit::{Misfit, Refusal, Undecided};
 use crate::request::Request;
 
 /// Search steps that a whole count may take, some 50 ms; beyond it is [`Undecided`]. Each booking of it
 /// has the bound of a booking, so that no count tells what a booking cannot.
 const MAX_COUNT_STEPS: u64 = 100_000;
 
-/// How many such requests could be booked one after another, at most `limit`.
+/// How many fit, and why the next one does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// So many one after another.
+    pub times: u64,
+    /// What runs out first; empty when the limit was reached.
+    pub stopped_by: Vec<Misfit>,
+}
+
+/// How many such requests could be booked one after another, at most `limit`, and what ends it.
+pub(crate) fn tally(
+    room: Room<'_>,
+    request: &Request,
+    limit: u64,
+    steps: &mut Steps,
+) -> Result<Tally, Undecided> {
+    if has_own_count(room, request) {
+        return tally_by_booking(room, request, limit, steps);
+    }
+    let times = times(room, request, limit, steps)?;
+    let next = request.times(times.saturating_add(1));
+    let stopped_by =
+        if times < limit { reasons(fit::explain(room, &next, steps)) } else { Vec::new() };
+    Ok(Tally { times, stopped_by })
+}
+
+/// The number alone.
 pub(crate) fn count(
+    room: Room<'_>,
+    request: &Request,
+    limit: u64,
+    steps: &mut Steps,
+) -> Result<u64, Undecided> {
+    if has_own_count(room, request) {
+        return Ok(tally_by_booking(room, request, limit, steps)?.times);
+    }
+    times(room, request, limit, steps)
+}
+
+fn has_own_count(room: Room<'_>, request: &Request) -> bool {
+    request.topology().is_some() && room.inventory.cordon().is_none()
+}
+
+fn reasons(refusal: Refusal) -> Vec<Misfit> {
+    match refusal {
+        Refusal::NoFit(no_fit) => no_fit.reasons,
+        Refusal::Undecided(_) => Vec::new(),
+    }
+}
+
+fn times(
     room: Room<'_>,
     request: &Request,
     limit: u64,
@@ -25,9 +74,6 @@ pub(crate) fn count(
 ) -> Result<u64, Undecided> {
     if room.inventory.cordon().is_some() {
         return Ok(0);
-    }
-    if request.topology().is_some() {
-        return count_by_booking(room, request, limit, steps);
     }
     let most = amounts::count(room, request, limit);
     if request.devices().is_empty() {
@@ -73,22 +119,23 @@ fn count_by_trying(
 }
 
 /// On a copy of the book, since where each is put decides where the next one can be.
-fn count_by_booking(
+fn tally_by_booking(
     room: Room<'_>,
     request: &Request,
     limit: u64,
     steps: &mut Steps,
-) -> Result<u64, Undecided> {
+) -> Result<Tally, Undecided> {
     let mut book = room.book.clone();
     for booked in 0..limit {
         *steps = steps.renewed_up_to(MAX_COUNT_STEPS);
-        let Some(placement) = fit::place_if_it_fits(Room { book: &book, ..room }, request, steps)?
-        else {
-            return Ok(booked);
+        let room = Room { book: &book, ..room };
+        let Some(placement) = fit::place_if_it_fits(room, request, steps)? else {
+            let stopped_by = reasons(fit::explain(room, request, steps));
+            return Ok(Tally { times: booked, stopped_by });
         };
         book.add(ClaimId::from(format!("{booked}").as_str()), Arc::new(placement));
     }
-    Ok(limit)
+    Ok(Tally { times: limit, stopped_by: Vec::new() })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod flow;
 mod funnel;
 mod near;
 mod plan;
+mod refit;
 mod shortage;
 mod steps;
 mod supply;
@@ -18,6 +19,7 @@ mod units;
 
 use crate::amounts::Resource;
 use crate::book::Book;
+use crate::cpuset::CpuList;
 use crate::fit::cells::Seated;
 use crate::fit::devices::Chosen;
 use crate::fit::shortage::Shortage;
@@ -26,9 +28,12 @@ use crate::inventory::Inventory;
 use crate::misfit::{Misfit, MisfitCode, Nearest, NoFit, Refusal, Undecided};
 use crate::placement::{PlacedDevice, Placement};
 use crate::request::Request;
+use crate::topology::PlacedCell;
 
-pub(crate) use count::count;
+pub use count::Tally;
+pub(crate) use count::{count, tally};
 pub use flow::MAX_WANTS;
+pub(crate) use refit::refit;
 pub use steps::MAX_STEPS;
 pub(crate) use steps::Steps;
 
@@ -104,11 +109,15 @@ fn place_on_cells(room: Room<'_>, request: &Request, seated: Seated) -> Placemen
     if seated.ordinary_mib > 0 {
         placement.amounts.insert(Resource::MemoryMib, seated.ordinary_mib);
     }
-    let own = seated.cells.iter().flat_map(|cell| cell.pins.values().copied());
-    let floating = seated.cells.iter().flat_map(|cell| cell.cpus.iter());
-    placement.cpus = own.chain(floating).collect();
+    placement.cpus = cpus_of(&seated.cells);
     placement.cells = seated.cells;
     placement
+}
+
+/// CPUs that an instance may run on.
+fn cpus_of(cells: &[PlacedCell]) -> CpuList {
+    let own = cells.iter().flat_map(|cell| cell.pins.values().copied());
+    own.chain(cells.iter().flat_map(|cell| cell.cpus.iter())).collect()
 }
 
 /// Every constraint that fails, and the nearest request that fits.

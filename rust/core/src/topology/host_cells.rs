@@ -63,6 +63,14 @@ impl HostCells {
         self.get(self.number_of(id)?)
     }
 
+    /// Whether a CPU may be given to one vCPU alone.
+    pub(crate) fn is_dedicated(&self, cpu: u32) -> bool {
+        let thread = self.seat_of(cpu).and_then(|(cell, position)| {
+            self.get(cell).and_then(|cell| cell.threads().get(position))
+        });
+        thread.is_some_and(|thread| thread.is_dedicated)
+    }
+
     /// (cell, position among its threads) of a CPU.
     pub(crate) fn seat_of(&self, cpu: u32) -> Option<(usize, usize)> {
         let at = self.seats.binary_search_by_key(&cpu, |seat| seat.0).ok()?;

@@ -28,6 +28,24 @@ pub struct PlacedCell {
     pub pages: u64,
 }
 
+impl PlacedCell {
+    /// The most of both, which are on one host cell and of one size of pages.
+    pub(crate) fn joined(&self, other: &Self) -> Self {
+        let both = |one: &CpuList, other: &CpuList| one.iter().chain(other.iter()).collect();
+        Self {
+            cell: other.cell,
+            shared: both(&self.shared, &other.shared),
+            cpus: both(&self.cpus, &other.cpus),
+            pins: self.pins.iter().chain(&other.pins).map(|(vcpu, cpu)| (*vcpu, *cpu)).collect(),
+            emulator: both(&self.emulator, &other.emulator),
+            charged: both(&self.charged, &other.charged),
+            memory_mib: self.memory_mib.max(other.memory_mib),
+            page_kib: other.page_kib,
+            pages: self.pages.max(other.pages),
+        }
+    }
+}
+
 impl fmt::Display for PlacedCell {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "cell {}: {} MiB", self.cell, self.memory_mib)?;

@@ -71,6 +71,17 @@ fn misfit(code: MisfitCode, message: String, asked: u64, free: u64) -> Misfit {
     }
 }
 
+/// A guest cell that gets no more on the host cell that it is on.
+pub(super) fn misfit_in_place(guest: usize, lack: &Lack, topology: &GuestTopology) -> Misfit {
+    let Lack { code, asked, free } = *lack;
+    let cells = counted(topology.cells.len(), "guest cell");
+    let message = format!(
+        "guest cell {guest} of {cells} stays where it is, and there {asked} are asked for and {free} \
+         free"
+    );
+    Misfit { guest_cell: Some(amount(guest)), ..misfit(code, message, asked, free) }
+}
+
 fn too_few(guests: usize, hosts: usize) -> Misfit {
     let message = format!(
         "asked for {guests} guest cells, each on a cell of its own; this host has {}",

@@ -15,10 +15,12 @@ mod nearest;
 mod order;
 mod pair;
 mod prefer;
+mod refit;
 mod search;
 mod view;
 
 pub(super) use explain::explain;
+pub(super) use refit::{kept, refit};
 
 use crate::amounts::Resource;
 use crate::fit::cells::board::Board;

@@ -1,5 +1,7 @@
 //! What is booked compared with what is stored and with what the host has.
 
+mod cells;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,9 +25,9 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// `booked_not_stored`, `stored_not_booked`, `placement_differs`, `oversubscribed`,
-    /// `device_missing` or `counter_missing`.
+    /// `device_missing`, `counter_missing`, `cpu_missing` or `cell_missing`.
     pub kind: &'static str,
-    /// The claim id, resource or device address it speaks of.
+    /// The claim id, resource, device address, CPUs or cell it speaks of.
     pub subject: String,
     /// The one claim that it concerns, if it is one.
     pub claim: Option<ClaimId>,
@@ -77,6 +79,10 @@ impl Snapshot {
         differences.extend(self.missing_counters());
         differences.extend(self.contested_devices());
         differences.extend(self.missing_devices());
+        differences.extend(cells::contested_cpus(&self.book));
+        differences.extend(cells::missing_cpus(&self.inventory, &self.book));
+        differences.extend(cells::missing_cells(&self.inventory, &self.book));
+        differences.extend(cells::oversubscribed_pages(&self.book));
         Ok(differences)
     }
 

@@ -1,0 +1,89 @@
+//! An instance that runs gets more or less, and stays where it is.
+
+use std::collections::BTreeMap;
+
+use crate::cpuset::CpuList;
+use crate::fit::Room;
+use crate::fit::cells::ask::{Ask, Guest};
+use crate::fit::cells::explain::misfit_in_place;
+use crate::fit::cells::lack::Lack;
+use crate::fit::cells::pair::Pair;
+use crate::fit::cells::view::View;
+use crate::misfit::{Misfit, MisfitCode};
+use crate::request::Request;
+use crate::topology::{GuestCell, GuestTopology, PageWant, PlacedCell};
+
+/// What an instance keeps of a cell when it is to have these vCPUs: the CPUs of those that stay.
+///
+/// Of a core whose idle siblings are charged, all of it stays as long as one of its vCPUs does.
+pub(in crate::fit) fn kept(room: Room<'_>, held: &PlacedCell, wanted: &GuestCell) -> PlacedCell {
+    let stays = |vcpu: &u32| wanted.dedicated.iter().any(|it| it == *vcpu);
+    let pins: BTreeMap<u32, u32> =
+        held.pins.iter().filter(|(vcpu, _)| stays(vcpu)).map(|(vcpu, cpu)| (*vcpu, *cpu)).collect();
+    let used: Vec<u32> = pins.values().copied().chain(held.emulator.iter()).collect();
+    let core_of = |cpu: u32| {
+        let host = room.inventory.cells();
+        let (cell, position) = host.seat_of(cpu)?;
+        Some((cell, host.get(cell)?.core_of(position)))
+    };
+    let cores: Vec<_> = used.iter().map(|cpu| core_of(*cpu)).collect();
+    let gone: Vec<u32> = held.pins.values().copied().filter(|cpu| !used.contains(cpu)).collect();
+    let charged = held.charged.iter().filter(|cpu| {
+        used.contains(cpu) || (!gone.contains(cpu) && cores.contains(&core_of(*cpu)))
+    });
+    PlacedCell {
+        cell: held.cell,
+        charged: charged.collect(),
+        pins,
+        emulator: held.emulator.clone(),
+        ..PlacedCell::default()
+    }
+}
+
+/// The same guest cells on the same host cells, in a book in which only what is kept is held.
+pub(in crate::fit) fn refit(
+    room: Room<'_>,
+    request: &Request,
+    topology: &GuestTopology,
+    held: &[(PlacedCell, PlacedCell)],
+) -> Result<Vec<PlacedCell>, Box<Misfit>> {
+    let cells = topology.cells.iter().zip(held).enumerate();
+    let refitted = cells.map(|(position, (wanted, (before, kept)))| {
+        let refused = |lack| Box::new(misfit_in_place(position, &lack, topology));
+        refit_cell(room, request, topology, wanted, before, kept).map_err(refused)
+    });
+    refitted.collect()
+}
+
+fn refit_cell(
+    room: Room<'_>,
+    request: &Request,
+    topology: &GuestTopology,
+    wanted: &GuestCell,
+    before: &PlacedCell,
+    kept: &PlacedCell,
+) -> Result<PlacedCell, Lack> {
+    let gone = Lack::new(MisfitCode::InsufficientCells, 1, 0);
+    let (cell, held) =
+        room.book.held().cells().find(|(cell, _)| cell.id == before.cell).ok_or(gone)?;
+    // The pages that it is on cannot be exchanged while it runs.
+    let pages = topology.pages.and(before.page_kib).map(PageWant::Kib);
+    let ask = Ask { pages, ..Ask::of(room.inventory, request, topology) };
+    let more: CpuList = wanted.dedicated.iter().filter(|it| !kept.pins.contains_key(it)).collect();
+    let guest = Guest {
+        shared: wanted.shared.count(),
+        dedicated: more.count(),
+        has_emulator: false,
+        memory_mib: wanted.memory_mib,
+    };
+    let view = View::of(cell, held, ask.within_l3);
+    let pair = Pair::judge(&ask, &guest, &view)?;
+    let words = GuestCell { dedicated: more, ..wanted.clone() };
+    let added = pair.place(&guest, &words, &view);
+    Ok(PlacedCell {
+        pins: kept.pins.iter().chain(&added.pins).map(|(vcpu, cpu)| (*vcpu, *cpu)).collect(),
+        emulator: kept.emulator.clone(),
+        charged: kept.charged.iter().chain(added.charged.iter()).collect(),
+        ..added
+    })
+}
