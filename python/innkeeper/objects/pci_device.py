@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from innkeeper.objects.fields import (
@@ -13,8 +14,10 @@ from innkeeper.objects.fields import (
     Uuid,
 )
 from innkeeper.objects.history import Added, Children, NewValues, VersionNumber
+from innkeeper.objects.marks import Mark, made, mark
 from innkeeper.objects.reader import Reader
 from innkeeper.objects.records import NovaList, Persistent
+from innkeeper.objects.values import FrozenDict
 from innkeeper.objects.wire import UNSET, unset
 
 
@@ -58,6 +61,22 @@ class PciDevice(Persistent):
         parent = self.__dict__.get("parent_addr")
         if target < (1, 4) and parent is not None and "extra_info" in data:
             data["extra_info"]["phys_function"] = parent
+
+
+def pci_device_of_checked(values: dict[str, Any], extra_info: dict[str, str] | None) -> PciDevice:
+    """A device of values that were checked already, which all count as changed.
+
+    Null is for `extra_info` that is not known; the dicts are the object's from then on.
+    """
+    if extra_info is not None:
+        values["extra_info"] = FrozenDict(extra_info)
+    device: PciDevice = made(PciDevice, values, _all_changed(tuple(values)))
+    return device
+
+
+@cache
+def _all_changed(names: tuple[str, ...]) -> Mark:
+    return mark(PciDevice.VERSION, set(names))
 
 
 class PciDeviceList(NovaList):

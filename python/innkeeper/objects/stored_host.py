@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 import orjson
@@ -226,4 +227,6 @@ def read_extra_info(text: str | None) -> dict[str, str]:
 
 def write_extra_info(extra_info: Mapping[str, str]) -> str:
     """`extra_info` of a device: never null, which no release can read."""
-    return json.dumps(dict(extra_info))
+    # One of each of thousands of devices: the same text as `json.dumps` makes, which takes longer.
+    pairs = [f"{_quoted(key)}: {_quoted(value)}" for key, value in extra_info.items()]
+    return f"{{{', '.join(pairs)}}}"

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from innkeeper.errors import StoreFenced
 from innkeeper.store.base import Commit
-from innkeeper.store.host_rows import replace_cordons, replace_devices, run_many
+from innkeeper.store.host_rows import replace_cordons, replace_devices
+from innkeeper.store.many import Many
 from innkeeper.store.nova.projection import Projection
 from innkeeper.store.rows import EPOCH, MICROSECOND, EncodedChangeSet, Row
 from innkeeper.store.tables import batches, claims, events, findings, ledgers
@@ -50,8 +51,8 @@ class KeyedTable:
         changed: dict[str, Any] = {
             c.name: bindparam(c.name) for c in table.c if c.name not in ("node", "id")
         }
-        self._insert = insert(table)
-        self._update = update(table).where(*key).values(changed)
+        self._insert = Many(insert(table))
+        self._update = Many(update(table).where(*key).values(changed))
         self._known = select(table.c.id).where(
             table.c.node == bindparam("key_node"), table.c.id.in_(bindparam("ids", expanding=True))
         )
@@ -65,9 +66,9 @@ class KeyedTable:
             for row_id, row in latest.items()
             if row_id in known
         ]
-        run_many(connection, self._update, changed)
+        self._update.run(connection, changed)
         added = [row for row_id, row in latest.items() if row_id not in known]
-        run_many(connection, self._insert, added)
+        self._insert.run(connection, added)
 
     def _find_known(self, connection: Connection, node: str, ids: list[str]) -> Iterator[str]:
         for start in range(0, len(ids), LOOK_UP):
@@ -78,7 +79,7 @@ class KeyedTable:
 CLAIMS: Final = KeyedTable(claims)
 FINDINGS: Final = KeyedTable(findings)
 
-_INSERT_EVENTS = insert(events)
+_INSERT_EVENTS = Many(insert(events))
 _INSERT_BATCH = insert(batches)
 _PASS_FENCE = (
     update(ledgers)
@@ -181,7 +182,7 @@ def write_batch(
     pass_fence(connection, owner, old, new)
     CLAIMS.replace(connection, owner.node, chain.from_iterable(s.claims for s in change_sets))
     FINDINGS.replace(connection, owner.node, chain.from_iterable(s.findings for s in change_sets))
-    run_many(connection, _INSERT_EVENTS, numbered)
+    _INSERT_EVENTS.run(connection, numbered)
     if (rows := _last_devices(change_sets)) is not None:
         replace_devices(connection, owner.node, rows)
     replace_cordons(connection, owner.node, chain.from_iterable(s.cordons for s in change_sets))

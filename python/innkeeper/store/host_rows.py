@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from innkeeper.store.many import Many
 from innkeeper.store.rows import CordonChange, Row
 from innkeeper.store.tables import cordons, devices
 
@@ -13,27 +14,23 @@ _KNOWN_DEVICES = select(devices.c.address, devices.c.body).where(
     devices.c.node == bindparam("key_node")
 )
 _DEVICE = (devices.c.node == bindparam("key_node"), devices.c.address == bindparam("key_address"))
-_DELETE_DEVICE = delete(devices).where(*_DEVICE)
-_UPDATE_DEVICE = (
+_DELETE_DEVICE = Many(delete(devices).where(*_DEVICE))
+_UPDATE_DEVICE = Many(
     update(devices)
     .where(*_DEVICE)
     .values({name: bindparam(name) for name in ("vendor_id", "product_id", "body")})
 )
-_INSERT_DEVICES = insert(devices)
+_INSERT_DEVICES = Many(insert(devices))
 
-_DELETE_CORDON = delete(cordons).where(
-    cordons.c.node == bindparam("key_node"),
-    cordons.c.kind == bindparam("key_kind"),
-    cordons.c.subject == bindparam("key_subject"),
-    cordons.c.cause == bindparam("key_cause"),
+_DELETE_CORDON = Many(
+    delete(cordons).where(
+        cordons.c.node == bindparam("key_node"),
+        cordons.c.kind == bindparam("key_kind"),
+        cordons.c.subject == bindparam("key_subject"),
+        cordons.c.cause == bindparam("key_cause"),
+    )
 )
-_INSERT_CORDONS = insert(cordons)
-
-
-def run_many(connection: Connection, statement: object, rows: Sequence[Row]) -> None:
-    """Executemany, and nothing for nothing."""
-    if rows:
-        connection.execute(statement, rows)  # type: ignore[call-overload]
+_INSERT_CORDONS = Many(insert(cordons))
 
 
 def replace_devices(connection: Connection, node: str, rows: Iterable[Row]) -> None:
@@ -47,9 +44,9 @@ def replace_devices(connection: Connection, node: str, rows: Iterable[Row]) -> N
         for address, row in given.items()
         if address in known and known[address] != row["body"]
     ]
-    run_many(connection, _DELETE_DEVICE, gone)
-    run_many(connection, _UPDATE_DEVICE, changed)
-    run_many(connection, _INSERT_DEVICES, [given[a] for a in given if a not in known])
+    _DELETE_DEVICE.run(connection, gone)
+    _UPDATE_DEVICE.run(connection, changed)
+    _INSERT_DEVICES.run(connection, [given[a] for a in given if a not in known])
 
 
 def _without_node(row: Row) -> Row:
@@ -63,5 +60,5 @@ def replace_cordons(connection: Connection, node: str, changes: Iterable[CordonC
         {"key_node": node, "key_kind": kind, "key_subject": subject, "key_cause": cause}
         for kind, subject, cause in latest
     ]
-    run_many(connection, _DELETE_CORDON, keys)
-    run_many(connection, _INSERT_CORDONS, [c.row for c in latest.values() if not c.lifted])
+    _DELETE_CORDON.run(connection, keys)
+    _INSERT_CORDONS.run(connection, [c.row for c in latest.values() if not c.lifted])

@@ -132,9 +132,9 @@ class DeviceBook:
 
     def touch_family(self, address: str) -> None:
         """The same for a device and the VFs of it."""
-        self._touched.update(
-            ({address} & self._devices.keys()) | self._children.get(address, set())
-        )
+        if address in self._devices:
+            self._touched.add(address)
+        self._touched.update(self._children.get(address, ()))
 
     def absent(self) -> list[str]:
         """Addresses that are held and not offered."""
@@ -249,7 +249,7 @@ class DeviceBook:
         """Look at a device again, and at everyone whom it may bar."""
         before = self._weights.get(address, _NO_WEIGHT)
         now = self._weight(address)
-        if before != now:
+        if before is not now and before != now:
             self._weights[address] = now
             self._bar(before, -1)
             self._bar(now, 1)
@@ -304,7 +304,7 @@ class DeviceBook:
 
 
 def _differ(before: Device | None, now: Device) -> bool:
-    return before is not now and before != now
+    return before is None or (before is not now and before != now)
 
 
 def _known_as(device: Device, identity: str | None) -> Device:

@@ -6,9 +6,8 @@ they can contradict each other. Here only bookings are kept; a status is what fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from innkeeper.objects import ClaimState
 
@@ -33,8 +32,7 @@ def hold_of(state: ClaimState) -> Hold:
     return _HOLDS.get(state, Hold.FREE)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """All that the status of a device depends on."""
 
     own: Hold = Hold.FREE

@@ -57,7 +57,7 @@ class Draft:
 
     def named(self, *names: str) -> tuple[Any, ...]:
         """Values of fields, null where they are not set."""
-        return tuple(self.fields.get(name) for name in names)
+        return tuple(map(self.fields.get, names))
 
 
 def take_down(records: Iterable[VersionedObject]) -> tuple[Draft, ...]:

@@ -11,18 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Insert,
     Integer,
     Select,
     Table,
-    Update,
     bindparam,
     insert,
     select,
@@ -30,6 +28,7 @@ from sqlalchemy import (
 )
 
 from innkeeper.errors import BadRequest
+from innkeeper.store.many import Many
 from innkeeper.store.nova.capacity import Capacity
 from innkeeper.store.nova.overflow import Overflow
 from innkeeper.store.nova.shape import NovaTable, Shape
@@ -68,8 +67,7 @@ class Database(StrEnum):
     """Nova's: an instance that has no row there is refused, and ids are given by the database."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowChange:
+class RowChange(NamedTuple):
     """The next values of one row."""
 
     row_id: int | None
@@ -132,7 +130,7 @@ class Writing:
                 fresh.append(row)
         self._update(table, known)
         for names, rows in _alike(fresh).items():
-            self.connection.execute(table.statement(("add", names), partial(_insert, names)), rows)
+            table.statement(("add", names), partial(_insert, names)).run(self.connection, rows)
 
     def mark_deleted(self, table: NovaTable, where: Sequence[ColumnElement[bool]]) -> None:
         """Mark live rows as Nova does: `deleted` becomes the row's own id."""
@@ -143,42 +141,43 @@ class Writing:
     def _update(self, table: NovaTable, rows: Iterable[dict[str, Any]]) -> None:
         for names, alike in _alike(rows).items():
             statement = table.statement(("change", names), partial(_update, names))
-            moved = [{**row, "updated_at": self.now} for row in alike]
-            self.connection.execute(statement, moved)
+            statement.run(self.connection, [{**row, "updated_at": self.now} for row in alike])
 
     def _fitting(self, table: NovaTable, change: RowChange) -> dict[str, Any]:
         """The values that the table has columns for and that fit into them."""
-        columns = table.statement("columns", lambda _: _columns(table))
-        fitting = {}
-        for name, value in change.values.items():
-            column = columns.get(name)
-            if column is None:
-                continue
-            capacity = column.capacity
-            if capacity and isinstance(value, str) and (why := capacity.obstacle(value)):
+        form = table.statement(
+            ("form", names := frozenset(change.values)), partial(_form, table, names)
+        )
+        fitting = {name: change.values[name] for name in form.kept}
+        for name in form.integers:
+            # PostgreSQL takes no boolean for an integer, and MariaDB gives none back.
+            if isinstance(fitting[name], bool):
+                fitting[name] = int(fitting[name])
+        for name, capacity in form.limited:
+            value = fitting[name]
+            if isinstance(value, str) and (why := capacity.obstacle(value)):
                 self.overflows.append(Overflow(table.name, name, change.subject, value, why))
-            else:
-                # PostgreSQL takes no boolean for an integer, and MariaDB gives none back.
-                is_flag = column.is_integer and isinstance(value, bool)
-                fitting[name] = int(value) if is_flag else value
+                del fitting[name]
         return fitting
 
     def _new_row(
         self, table: NovaTable, change: RowChange, values: dict[str, Any]
     ) -> dict[str, Any] | None:
         """Null when a column that may not be null cannot hold its text: such a row cannot be."""
-        refused = change.values.keys() - values.keys()
-        if any(table.requires(name) for name in refused - KEPT):
-            return None
-        for name, value in _USUAL.get(table.name, {}).items():
-            if values.get(name) is None and table.has(name):
-                values[name] = _typed(table, name, value)
+        if len(values) < len(change.values):
+            refused = change.values.keys() - values.keys()
+            if any(table.requires(name) for name in refused - KEPT):
+                return None
+        for name, value in table.statement("usual", partial(_usual, table)).items():
+            if values.get(name) is None:
+                values[name] = value
         if table.name in _WITH_UUID and values.get("uuid") is None and table.has("uuid"):
             values["uuid"] = str(uuid4())
         if self.database is Database.EMBEDDED and change.values.get("id") is not None:
             values["id"] = change.values["id"]
         _require_whole(table, change.subject, values)
-        return {**values, "created_at": self.now, "deleted": 0}
+        values["created_at"], values["deleted"] = self.now, 0
+        return values
 
 
 def _require_whole(table: NovaTable, subject: str, values: Mapping[str, Any]) -> None:
@@ -197,20 +196,28 @@ def _needed(table: Table) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _ColumnFacts:
-    """What a value has to be for a column."""
+class _Form:
+    """Where values of these names go in a table: looked up once for all rows that have the same."""
 
-    capacity: Capacity | None
-    is_integer: bool
+    kept: Sequence[str]
+    """Columns that are there and that objects decide about."""
+    integers: Sequence[str]
+    """Of these the ones that take whole numbers only."""
+    limited: Sequence[tuple[str, Capacity]]
+    """The ones that may be too small for a text."""
 
 
-def _columns(table: NovaTable) -> dict[str, _ColumnFacts]:
-    """Those that objects' values go to."""
-    return {
-        c.name: _ColumnFacts(table.capacities.get(c.name), isinstance(c.type, Integer))
-        for c in table.table.c
-        if c.name not in KEPT
-    }
+def _form(table: NovaTable, names: frozenset[str], _made: Table) -> _Form:
+    kept = sorted(name for name in names - KEPT if table.has(name))
+    integers = [name for name in kept if isinstance(table.table.c[name].type, Integer)]
+    limited = [(name, table.capacities[name]) for name in kept if name in table.capacities]
+    return _Form(kept, integers, limited)
+
+
+def _usual(table: NovaTable, _made: Table) -> dict[str, Any]:
+    """What a new row of it has where it is told nothing."""
+    usual = _USUAL.get(table.name, {})
+    return {name: _typed(table, name, value) for name, value in usual.items() if table.has(name)}
 
 
 def sliced(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -236,14 +243,14 @@ def _select_ids(table: Table, key: str, scope: str | None) -> Select[Any]:
     return query.order_by(c.id)
 
 
-def _insert(names: frozenset[str], table: Table) -> Insert:
-    return insert(table).values({name: bindparam(name) for name in sorted(names)})
+def _insert(names: frozenset[str], table: Table) -> Many:
+    return Many(insert(table).values({name: bindparam(name) for name in sorted(names)}))
 
 
-def _update(names: frozenset[str], table: Table) -> Update:
+def _update(names: frozenset[str], table: Table) -> Many:
     given = sorted({*names, "updated_at"} - {"row_id"})
     values: dict[str, Any] = {name: bindparam(name) for name in given}
-    return update(table).where(table.c.id == bindparam("row_id")).values(values)
+    return Many(update(table).where(table.c.id == bindparam("row_id")).values(values))
 
 
 def _typed(table: NovaTable, name: str, value: Any) -> Any:
