@@ -13,7 +13,7 @@ _MAX_PARTS = 65_536
 
 
 def parse_cpu_spec(text: str) -> frozenset[int]:
-    """Numbers and ranges separated by commas; `^` takes out; spaces and empty parts do not matter.
+    """Numbers and ranges separated by commas; `^` takes out, wherever it stands; spaces and empty parts do not matter.
 
     Raises:
         BadRequest: a part is no number or range, a range descends, or a CPU is above `MAX_CPU`.
@@ -25,16 +25,16 @@ def parse_cpu_spec(text: str) -> frozenset[int]:
     excluded: set[int] = set()
     for part in (one.strip() for one in parts):
         if part.startswith("^"):
-            excluded.add(_cpu(part[1:], part))
+            excluded.update(_range(part[1:].strip(), part))
         elif part:
-            included.update(_range(part))
+            included.update(_range(part, part))
     return frozenset(included - excluded)
 
 
-def _range(part: str) -> range:
-    first, dash, last = part.partition("-")
+def _range(text: str, part: str) -> range:
+    first, dash, last = text.partition("-")
     if not dash:
-        cpu = _cpu(part, part)
+        cpu = _cpu(text, part)
         return range(cpu, cpu + 1)
     low, high = _cpu(first, part), _cpu(last, part)
     if low > high:

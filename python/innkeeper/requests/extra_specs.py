@@ -7,14 +7,11 @@ from typing import Final
 
 from innkeeper.config.nearest import quoted
 from innkeeper.config.sizes import refusal
-from innkeeper.errors import BadRequest
 from innkeeper.objects import DeviceRequest
-from innkeeper.objects.request import NumaPolicy
+from innkeeper.requests.numa_words.device_policy import read_device_policy
 from innkeeper.requests.sizes import parse_count
 
 ALIAS_KEY: Final = "pci_passthrough:alias"
-FLAVOR_POLICY_KEY: Final = "hw:pci_numa_affinity_policy"
-IMAGE_POLICY_KEY: Final = "hw_pci_numa_affinity_policy"
 
 _FORM = "write NAME:COUNT,NAME:COUNT, such as a10:2"
 #: As `Request.devices`, and as a name of it.
@@ -36,7 +33,7 @@ def devices_of_flavor(
     text = extra_specs.get(ALIAS_KEY)
     if text is None:
         return ()
-    policy = _policy(extra_specs, image_properties or {})
+    policy = read_device_policy(extra_specs, image_properties or {})
     return tuple(
         devices if policy is None else devices.model_copy(update={"numa_policy": policy})
         for devices in read_alias_words(text)
@@ -62,23 +59,3 @@ def _read_part(part: str, text: str) -> DeviceRequest:
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
         raise refusal(ALIAS_KEY, text, f"has {quoted(name)} for a name; {_FORM}")
     return DeviceRequest(alias=name, count=parse_count(count, what=f"{ALIAS_KEY} {name}"))
-
-
-def _policy(flavor: Mapping[str, str], image: Mapping[str, str]) -> NumaPolicy | None:
-    said = {
-        key: _read_policy(key, words[key])
-        for key, words in ((FLAVOR_POLICY_KEY, flavor), (IMAGE_POLICY_KEY, image))
-        if words.get(key) is not None
-    }
-    if len(set(said.values())) > 1:
-        both = " but ".join(f"{key} is {policy}" for key, policy in said.items())
-        error = {"path": IMAGE_POLICY_KEY, "message": f"{both}: flavor and image disagree"}
-        raise BadRequest(error["message"], errors=[error])
-    return next(iter(said.values()), None)
-
-
-def _read_policy(key: str, text: str) -> NumaPolicy:
-    try:
-        return NumaPolicy(text)
-    except ValueError:
-        raise refusal(key, text, f"is no policy; there are {', '.join(NumaPolicy)}") from None

@@ -262,6 +262,7 @@ def test_small_columns() -> None:
 
 def test_cpu_specs() -> None:
     assert parse_cpu_spec(" 0-3 ,^2,, 8") == {0, 1, 3, 8}
+    assert parse_cpu_spec("^2-3, ^ 5 - 6,0-7,^0") == {1, 4, 7}
     assert format_cpu_spec((8, 0, 1, 3, 2)) == "0-3,8"
     assert format_cpu_list((2, 0)) == "0,2"
     for broken in ("3-1", "a", "1-", "-1", "1-2-3", f"{MAX_CPU + 1}", "0-999999999", "²", "1" * 30):

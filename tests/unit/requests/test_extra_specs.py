@@ -7,13 +7,8 @@ import pytest
 from innkeeper.errors import BadRequest
 from innkeeper.objects import DeviceRequest
 from innkeeper.objects.request import NumaPolicy
-from innkeeper.requests.extra_specs import (
-    ALIAS_KEY,
-    FLAVOR_POLICY_KEY,
-    IMAGE_POLICY_KEY,
-    devices_of_flavor,
-    read_alias_words,
-)
+from innkeeper.requests.extra_specs import ALIAS_KEY, devices_of_flavor, read_alias_words
+from innkeeper.requests.numa_words.device_policy import FLAVOR_POLICY_KEY, IMAGE_POLICY_KEY
 
 
 @pytest.mark.parametrize(
@@ -87,7 +82,7 @@ def test_q15_flavor_or_image_say_how_near(
 
 def test_flavor_and_image_may_not_disagree() -> None:
     flavor = {ALIAS_KEY: "a:1", FLAVOR_POLICY_KEY: "required"}
-    with pytest.raises(BadRequest, match=r"required but .* legacy: flavor and image disagree"):
+    with pytest.raises(BadRequest, match=r"'required' but .* 'legacy': flavor and image disagree"):
         devices_of_flavor(flavor, {IMAGE_POLICY_KEY: "legacy"})
 
 

@@ -14,7 +14,8 @@ from innkeeper.config import Config, Nova
 from innkeeper.errors import BadConfig, BadRequest
 from innkeeper.objects import Request
 from innkeeper.requests.aliases import Aliases
-from innkeeper.requests.extra_specs import ALIAS_KEY, FLAVOR_POLICY_KEY, devices_of_flavor
+from innkeeper.requests.extra_specs import ALIAS_KEY, devices_of_flavor
+from innkeeper.requests.numa_words.device_policy import FLAVOR_POLICY_KEY
 
 Answer = Any
 """`refused`, or each alias with its policy and specs; and the same of the requests."""
