@@ -10,7 +10,8 @@ from innkeeper.cli.picture.holders import Holders, style_of
 from innkeeper.cli.picture.ink import Ink
 from innkeeper.cli.picture.lines import Block, Line, in_columns
 from innkeeper.cli.quantities import page_size, size
-from innkeeper.objects import Amounts, Host, Placement, Pool
+from innkeeper.objects import Amounts, Host, Placement, Pool, Usage
+from innkeeper.objects.cpu_spec import parse_cpu_spec
 
 _LEAST_LENGTH, _MOST_LENGTH = 10, 48
 _GAP = 2
@@ -65,11 +66,25 @@ def _place(amount: int, whole: int, length: int) -> int:
 def _amount_bars(view: HostView, holders: Holders) -> Iterator[_Bar]:
     usage = view.usage
     yield _amount_bar("vCPUs", usage.vcpus, str, holders, lambda placed: placed.vcpus)
+    if any(cell.dedicated_cpus.total for cell in usage.cells):
+        yield _amount_bar("own CPUs", _dedicated(usage), str, holders, own_cpus)
     yield _amount_bar("memory", usage.memory_mib, size, holders, lambda placed: placed.memory_mib)
     if usage.disk_mib.total:
         yield _amount_bar("disk", usage.disk_mib, size, holders, lambda placed: placed.disk_mib)
     for name, amounts in sorted(usage.counters.items()):
         yield _amount_bar(name, amounts, str, holders, _counted(name))
+
+
+def own_cpus(placed: Placement) -> int:
+    """CPUs that nobody else runs on."""
+    return sum(len(parse_cpu_spec(cell.charged)) for cell in placed.cells)
+
+
+def _dedicated(usage: Usage) -> Amounts:
+    """Of all cells together."""
+    cells = [cell.dedicated_cpus for cell in usage.cells]
+    names = ("total", "reserved", "capacity", "used", "free")
+    return Amounts(**{name: sum(getattr(one, name) for one in cells) for name in names})
 
 
 def _counted(name: str) -> Callable[[Placement], int]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from innkeeper.cli.picture.cpu_signs import Core, core_sign, numbered
 from innkeeper.cli.picture.holders import Holders
 from innkeeper.cli.picture.ink import Ink
 from innkeeper.cli.picture.lines import Block, Line, framed, joined, width_of
 from innkeeper.cli.picture.places import CellPart
 from innkeeper.cli.quantities import page_size, size
-from innkeeper.objects import Cell, Cpu, Device
+from innkeeper.objects import Cpu, Device
 from innkeeper.objects.host import Withheld
 
 _MOST_SINGLE_DEVICES = 16
 _MOST_SIGNS_IN_A_LINE = 32
-
-Core = Sequence[Cpu]
 
 
 # -- with the number of each CPU -----------------------------------------------------------------
@@ -24,8 +23,8 @@ Core = Sequence[Cpu]
 
 def cell_body(part: CellPart, holders: Holders, ink: Ink, cores_in_line: int) -> Block:
     """What stands in the cell's frame."""
-    cores = list(_numbered_cores(part, ink, cores_in_line)) or [Line.of("no CPUs", "dim")]
-    rest = [] if part.continued else [*_pages(part.cell), *pool_lines(part.devices, holders, ink)]
+    cores = list(_numbered_cores(part, holders, ink, cores_in_line)) or [Line.of("no CPUs", "dim")]
+    rest = [] if part.continued else [*_pages(part), *pool_lines(part.devices, holders, ink)]
     return [*cores, *rest]
 
 
@@ -54,7 +53,7 @@ def cell_frame(part: CellPart, body: Block, width: int, ink: Ink) -> Block:
     return framed(cell_title(part), cell_memory(part), body, width, ink)
 
 
-def _numbered_cores(part: CellPart, ink: Ink, in_line: int) -> Iterator[Line]:
+def _numbered_cores(part: CellPart, holders: Holders, ink: Ink, in_line: int) -> Iterator[Line]:
     """One line or more for each L3 group; siblings are tied together."""
     groups = l3_groups(part.cpus)
     digits = len(str(max((cpu.id for cpu in part.cpus), default=0)))
@@ -62,30 +61,22 @@ def _numbered_cores(part: CellPart, ink: Ink, in_line: int) -> Iterator[Line]:
         head = "L3 " if len(groups) > 1 else ""
         for start in range(0, len(group), in_line):
             cores = group[start : start + in_line]
-            texts = (_numbers(core, digits, part, ink) for core in cores)
+            texts = (_numbers(core, digits, part, holders, ink) for core in cores)
             yield Line.of(head, "dim") + joined(texts, " ")
             head = " " * len(head)
 
 
-def _numbers(core: Core, digits: int, part: CellPart, ink: Ink) -> Line:
-    numbers = [_number(cpu, digits if cpu is core[0] else 0, part, ink) for cpu in core]
+def _numbers(core: Core, digits: int, part: CellPart, holders: Holders, ink: Ink) -> Line:
+    numbers = [numbered(cpu, digits if cpu is core[0] else 0, part, holders, ink) for cpu in core]
     return joined(numbers, ink.between)
 
 
-def _number(cpu: Cpu, digits: int, part: CellPart, ink: Ink) -> Line:
-    text = str(cpu.id).rjust(digits)
-    if cpu.id in part.cordoned_cpus:
-        return Line.of(text + ink.cordoned, "bad")
-    if not cpu.online:
-        return Line.of(text + ink.offline, "dim")
-    return Line.of(text + ink.isolated, "odd") if cpu.isolated else Line.of(text, "good")
-
-
-def _pages(cell: Cell) -> Iterator[Line]:
-    for pages in cell.pages:
+def _pages(part: CellPart) -> Iterator[Line]:
+    for pages in part.cell.pages:
         if pages.total:
-            used = pages.total - pages.free
-            yield Line.of(f"{page_size(pages.size_kib)} pages  {used}/{pages.total} in use")
+            used, held = pages.total - pages.free, part.pages_held.get(pages.size_kib, 0)
+            line = Line.of(f"{page_size(pages.size_kib)} pages  {used}/{pages.total} in use")
+            yield line + (Line.of(f", {held} held", "busy") if held else Line())
 
 
 def pool_lines(devices: Sequence[Device], holders: Holders, ink: Ink) -> Iterator[Line]:
@@ -138,33 +129,24 @@ def cell_rows(part: CellPart, holders: Holders, ink: Ink) -> Sequence[Sequence[L
     """Name, cores, memory and devices; below them the cores that need more lines."""
     held = sum(device.address in holders.by_address for device in part.devices)
     devices = f"{held}/{len(part.devices)} dev" if part.devices else ""
-    first, *more = core_signs(part, ink) or [Line.of("no CPUs", "dim")]
+    first, *more = core_signs(part, holders, ink) or [Line.of("no CPUs", "dim")]
     facts = Line.of(devices, "busy" if held else "dim")
     below = [(Line(), signs, Line(), Line()) for signs in more]
     return [(cell_title(part), first, cell_memory(part), facts), *below]
 
 
-def core_signs(part: CellPart, ink: Ink) -> Block:
+def core_signs(part: CellPart, holders: Holders, ink: Ink) -> Block:
     """One sign for each core, a blank between L3 groups."""
     lines: list[Line] = []
     for group in l3_groups(part.cpus):
         for start in range(0, len(group), _MOST_SIGNS_IN_A_LINE):
             cores = group[start : start + _MOST_SIGNS_IN_A_LINE]
-            signs = joined((_core_sign(core, part, ink) for core in cores), "")
+            signs = joined((core_sign(core, part, holders, ink) for core in cores), "")
             if lines and lines[-1].width + 1 + signs.width <= _MOST_SIGNS_IN_A_LINE:
                 lines[-1] = joined([lines[-1], signs], " ")
             else:
                 lines.append(signs)
     return lines
-
-
-def _core_sign(core: Core, part: CellPart, ink: Ink) -> Line:
-    if any(cpu.id in part.cordoned_cpus for cpu in core):
-        return Line.of(ink.cordoned, "bad")
-    if not all(cpu.online for cpu in core):
-        return Line.of(ink.offline, "dim")
-    isolated = any(cpu.isolated for cpu in core)
-    return Line.of(ink.isolated, "odd") if isolated else Line.of(ink.core, "good")
 
 
 # -- order ---------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from innkeeper.cli.picture.holders import Holders
 from innkeeper.cli.picture.lines import Block, Line, in_columns, width_of
 from innkeeper.cli.quantities import count, size, until
-from innkeeper.objects import Claim, ClaimState
+from innkeeper.objects import Claim, ClaimState, Placement
+from innkeeper.objects.cpu_spec import parse_cpu_spec
+from innkeeper.requests.inventory import format_cpus
 
 _MOST_CLAIMS = 20
 
@@ -37,14 +39,26 @@ def _facts(claim: Claim) -> Sequence[Line]:
     placed = claim.placement
     return (
         Line.of(claim.name or str(claim.id)[:8], "strong"),
-        Line.of(count(placed.vcpus, "vCPU") if placed.vcpus else ""),
-        Line.of(size(placed.memory_mib) if placed.memory_mib else ""),
+        Line.of(_vcpus(placed)),
+        Line.of(size(memory) if (memory := _memory_mib(placed)) else ""),
         Line.of(f"{size(placed.disk_mib)} disk" if placed.disk_mib else ""),
         Line.of(count(len(placed.devices), "device") if placed.devices else ""),
         Line.of(" ".join(f"{name}={n}" for name, n in sorted(placed.counters.items()))),
         Line.of(f"{claim.holder.project}/{claim.holder.user}", "dim"),
         _state(claim),
     )
+
+
+def _vcpus(placed: Placement) -> str:
+    pinned = sum(len(cell.pins) for cell in placed.cells)
+    every = count(placed.vcpus + pinned, "vCPU") if placed.vcpus + pinned else ""
+    own = format_cpus(cpu for cell in placed.cells for cpu in parse_cpu_spec(cell.charged))
+    return f"{every}, CPUs {own} alone" if own else every
+
+
+def _memory_mib(placed: Placement) -> int:
+    """Ordinary and hugepages."""
+    return max(placed.memory_mib, sum(cell.memory_mib for cell in placed.cells))
 
 
 def _state(claim: Claim) -> Line:

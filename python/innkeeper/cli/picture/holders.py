@@ -9,6 +9,7 @@ from functools import cached_property
 
 from innkeeper.cli.picture.lines import Line
 from innkeeper.objects import Claim, Device, Placement
+from innkeeper.objects.cpu_spec import parse_cpu_spec
 
 _LETTERS = string.ascii_lowercase + string.ascii_uppercase
 _NO_LETTER_LEFT = "*"
@@ -47,6 +48,16 @@ class Holders:
             device.address: index
             for index, claim in enumerate(self.claims)
             for device in claim.placement.devices
+        }
+
+    @cached_property
+    def by_cpu(self) -> Mapping[int, int]:
+        """The index of the claim that holds a CPU alone."""
+        return {
+            cpu: index
+            for index, claim in enumerate(self.claims)
+            for placed in claim.placement.cells
+            for cpu in parse_cpu_spec(placed.charged)
         }
 
     @cached_property

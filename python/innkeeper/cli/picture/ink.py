@@ -44,6 +44,10 @@ class Ink:
     busy: str
     empty: str
     free_device: str
+    free_cpu: str
+    """A dedicated CPU that nobody holds."""
+    several: str
+    """A core that several claims hold."""
     barred_device: str
     cordoned: str
     dirty: str
@@ -70,6 +74,8 @@ TERMINAL = Ink(
     busy="▓",
     empty="░",
     free_device="□",
+    free_cpu="▫",
+    several="&",
     barred_device="x",
     cordoned="!",
     dirty="~",
@@ -86,6 +92,8 @@ PLAIN = Ink(
     busy="#",
     empty=".",
     free_device=".",
+    free_cpu=".",
+    several="&",
     barred_device="x",
     cordoned="!",
     dirty="~",

@@ -12,7 +12,12 @@ from innkeeper.cli.picture.claim_lines import claim_lines
 from innkeeper.cli.picture.holders import Holders
 from innkeeper.cli.picture.ink import Ink
 from innkeeper.cli.picture.lines import Line, joined, text_of
-from innkeeper.cli.picture.places import cordoned_cpus_of, cpus_elsewhere, devices_elsewhere
+from innkeeper.cli.picture.places import (
+    cordoned_cpus_of,
+    cpus_elsewhere,
+    dedicated_cpus_of,
+    devices_elsewhere,
+)
 from innkeeper.cli.picture.sockets import is_numbered, socket_boxes
 from innkeeper.cli.quantities import count, size
 from innkeeper.objects import Claim, CordonKind, Host
@@ -71,7 +76,12 @@ def _signs(view: HostView, holders: Holders, ink: Ink) -> Iterator[Line]:
         yield Line.of(ink.core, "good") + Line.of(" core", "dim")
     elif any(len(cpu.siblings) > 1 for cpu in cpus):
         yield Line.of(f"{ink.between} ties the CPUs of one core", "dim")
-    if any(cpu.isolated for cpu in cpus):
+    dedicated = dedicated_cpus_of(view)
+    if any(cpu.id in holders.by_cpu for cpu in cpus):
+        yield Line.of("a-Z the claim that holds it alone", "dim")
+    if any(cpu.id in dedicated and cpu.id not in holders.by_cpu for cpu in cpus):
+        yield Line.of(f"{ink.free_cpu} dedicated CPU that is free", "dim")
+    if any(cpu.isolated and cpu.id not in dedicated for cpu in cpus):
         yield Line.of(ink.isolated, "odd") + Line.of(" isolated, not shared out", "dim")
     if any(not cpu.online and cpu.cell is not None for cpu in cpus):
         yield Line.of(f"{ink.offline} offline", "dim")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from innkeeper.api.views import HostView
 from innkeeper.cli.quantities import count
 from innkeeper.objects import Cell, CordonKind, Cpu, Device, Host
+from innkeeper.objects.cpu_spec import parse_cpu_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class CellPart:
     cordoned: bool = False
     cordoned_cpus: frozenset[int] = frozenset()
     """Of the whole host."""
+    dedicated: frozenset[int] = frozenset()
+    """CPUs of the whole host that are given to one vCPU each."""
+    pages_held: Mapping[int, int] = field(default_factory=dict)
+    """Pages of the cell that claims hold, by size in KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ def sockets_of(view: HostView) -> Sequence[Socket]:
     cpus = _cpus_by_place(view.host, homes)
     devices = _devices_by_cell(view)
     cordoned_cells, cordoned_cpus = _cordoned(view, CordonKind.CELL), cordoned_cpus_of(view)
+    dedicated, pages_held = dedicated_cpus_of(view), _pages_held(view)
     parts: dict[int | None, list[CellPart]] = {}
     for cell in view.host.cells:
         home = homes.get(cell.id)
@@ -60,9 +66,23 @@ def sockets_of(view: HostView) -> Sequence[Socket]:
                 *(cell, cpus.get((socket, cell.id), ()), mine, socket != home),
                 cordoned=cell.id in cordoned_cells,
                 cordoned_cpus=cordoned_cpus,
+                dedicated=dedicated,
+                pages_held=pages_held.get(cell.id, {}),
             )
             parts.setdefault(socket, []).append(part)
     return [Socket(number, parts[number]) for number in sorted(parts, key=_last_if_none)]
+
+
+def dedicated_cpus_of(view: HostView) -> frozenset[int]:
+    """CPUs that are given to one vCPU each."""
+    lists = (parse_cpu_spec(cell.dedicated) for cell in view.inventory.cells)
+    return frozenset[int]().union(*lists)
+
+
+def _pages_held(view: HostView) -> Mapping[int, Mapping[int, int]]:
+    return {
+        cell.cell: {pages.size_kib: pages.used for pages in cell.pages} for cell in view.usage.cells
+    }
 
 
 def cordoned_cpus_of(view: HostView) -> frozenset[int]:
