@@ -3,6 +3,13 @@
 from innkeeper.config.device_sections import AliasMember, AliasSpec, DeviceSpec
 from innkeeper.config.effective import effective_toml
 from innkeeper.config.example import CONFIG_EXAMPLE
+from innkeeper.config.host_sections import (
+    Cpus,
+    PlacementSection,
+    Reserved,
+    ReservedCell,
+    ReservedPages,
+)
 from innkeeper.config.loading import load_config
 from innkeeper.config.section import Section
 from innkeeper.config.sections import (
@@ -15,7 +22,6 @@ from innkeeper.config.sections import (
     Log,
     Nova,
     Ratios,
-    Reserved,
 )
 
 __all__ = [
@@ -27,12 +33,16 @@ __all__ = [
     "Claims",
     "Config",
     "Counter",
+    "Cpus",
     "DeviceSpec",
     "DiskSection",
     "Log",
     "Nova",
+    "PlacementSection",
     "Ratios",
     "Reserved",
+    "ReservedCell",
+    "ReservedPages",
     "Section",
     "effective_toml",
     "load_config",

@@ -19,6 +19,25 @@ CONFIG_EXAMPLE = """\
 # vcpus = 0              # CPUs
 # memory_mib = 512       # MiB of ordinary memory; preallocated hugepages are not part of it
 # disk_mib = 0           # MiB of the file system of disk.path
+# Of single cells: preallocated hugepages by size, such as 2048 or 1048576 KiB, and ordinary memory. Memory of
+# cells is part of memory_mib; where it is more together, it counts.
+# [[reserved.pages]]
+# cell = 0
+# size_kib = 1048576
+# count = 2
+# [[reserved.cells]]
+# cell = 0
+# memory_mib = 1024
+
+# CPUs for instances, such as "2-15,^8". Neither set: all that are online and not isolated are shared. With
+# either set, CPUs that neither names are the host's own, and [reserved] vcpus has to be 0.
+[cpus]
+# shared = "2-7"        # vCPUs float over them; times ratios.vcpus
+# dedicated = "8-15"    # each is one vCPU's alone; may be isolated from the kernel (isolcpus); never shared too
+
+# How the host's cells are taken by instances that have NUMA cells of their own.
+[placement]
+# cells = "spread"   # the emptiest first; pack: the fullest
 
 # Allocation ratios: capacity = (total - reserved) x ratio. Above 1.0 the host is overcommitted.
 # From 0.000001 to 1000000; six decimals count.

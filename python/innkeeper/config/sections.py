@@ -8,21 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from innkeeper.config.device_sections import AliasSpec, DeviceSpec
+from innkeeper.config.host_sections import Cpus, PlacementSection, Reserved
 from innkeeper.config.section import JsonText, Period, Ratio, Section, Words
 from innkeeper.errors import UnknownRelease
 from innkeeper.objects.base import Amount, CounterName, Name
 from innkeeper.objects.releases import RELEASES, release_named
-
-
-class Reserved(Section):
-    """Held back for the host itself."""
-
-    vcpus: Amount = 0
-    memory_mib: Amount = 512
-    disk_mib: Amount = 0
 
 
 class Ratios(Section):
@@ -111,6 +104,8 @@ class Config(Section):
     node: Name | None = None
     """The node's name; null: the host name."""
     reserved: Reserved = Reserved()
+    cpus: Cpus = Cpus()
+    placement: PlacementSection = PlacementSection()
     ratios: Ratios = Ratios()
     counters: tuple[Counter, ...] = ()
     devices: tuple[DeviceSpec, ...] = ()
@@ -121,6 +116,19 @@ class Config(Section):
     access: Access = Access()
     nova: Nova = Nova()
     log: Log = Log()
+
+    @field_validator("cpus")
+    @classmethod
+    def _refuse_two_ways_to_reserve(cls, cpus: Cpus, info: ValidationInfo) -> Cpus:
+        """As Nova refuses `reserved_host_cpus` beside its CPU sets (since Train)."""
+        reserved = info.data.get("reserved")
+        if cpus.are_named and reserved is not None and reserved.vcpus:
+            raise ValueError(
+                f"says which CPUs are for instances, and reserved.vcpus = {reserved.vcpus} keeps some of "
+                "them back: the host's own are those that neither shared nor dedicated names, so leave "
+                "reserved.vcpus out"
+            )
+        return cpus
 
     @field_validator("counters")
     @classmethod

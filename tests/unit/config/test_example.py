@@ -18,6 +18,9 @@ from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
 
 UNCOMMENTED = re.sub(r"^# (\[\[|[a-z_]+ = )", r"\1", CONFIG_EXAMPLE, flags=re.MULTILINE)
 
+#: Lists of tables, empty by default: their own keys are in no text of the defaults.
+LISTS = ("devices.", "counters.", "aliases.", "reserved.pages.", "reserved.cells.")
+
 #: Keys whose value is a table of the operator's own.
 INLINE = ("tags",)
 
@@ -91,7 +94,23 @@ ratio = st.floats(0.000001, 1_000_000)
 configs: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     node=st.none() | text,
-    reserved=st.fixed_dictionaries({"vcpus": amount, "memory_mib": amount}),
+    reserved=st.fixed_dictionaries(
+        {
+            "memory_mib": amount,
+            "pages": st.lists(
+                st.fixed_dictionaries({"cell": amount, "size_kib": st.just(2048), "count": amount}),
+                max_size=2,
+                unique_by=lambda pages: pages["cell"],
+            ),
+            "cells": st.lists(
+                st.fixed_dictionaries({"cell": amount, "memory_mib": amount}),
+                max_size=2,
+                unique_by=lambda cell: cell["cell"],
+            ),
+        }
+    ),
+    cpus=st.sampled_from([{}, {"shared": "0-3,^1"}, {"shared": "0", "dedicated": " 2-3"}]),
+    placement=st.fixed_dictionaries({"cells": st.sampled_from(["spread", "pack"])}),
     ratios=st.fixed_dictionaries({"vcpus": ratio, "disk": ratio}),
     counters=st.lists(
         st.fixed_dictionaries(
@@ -148,5 +167,5 @@ def test_the_text_of_a_configuration_gives_it_again(
 def test_the_text_of_the_defaults_names_every_key() -> None:
     lines = effective_toml(Config()).splitlines()
     for name, _ in keys(Config):
-        if not name.startswith(("devices.", "counters.", "aliases.")):
+        if not name.startswith(LISTS):
             assert any(re.match(rf"(# )?{name.rpartition('.')[2]} ", line) for line in lines)
