@@ -21,10 +21,8 @@ from tests.vectors.numa.asking import (
     our_answer,
     our_state,
     recorded,
-    without_networks,
 )
 from tests.vectors.numa.corrections import (
-    ALL,
     ALL_OF_USAGE,
     CORRECTIONS,
     NONE,
@@ -39,7 +37,7 @@ from tests.vectors.numa.model_usage import charge, usage_of
 from tests.vectors.numa.placing import Answer, answer_of, held_by, placement_of
 from tests.vectors.numa.recorded import placed_in
 from tests.vectors.rows import Row
-from tests.vectors.verdicts import DIFFERENT, SAME, UNREPLAYED, Verdict
+from tests.vectors.verdicts import DIFFERENT, SAME, Verdict
 
 from innkeeper import _core
 from innkeeper.objects import Placement
@@ -49,12 +47,8 @@ _MOST_REASONS = 4
 
 def judge_fit(row: Row, make: MakeLedger = _core.Ledger) -> Verdict:
     """One guest on a host of which some is in use."""
-    alone = without_networks(row)
-    if any(corrected_answer(row, it) != corrected_answer(alone, it) for it in (NONE, ALL)):
-        return UNREPLAYED, "where networks are decides it"
-    return _judged(
-        recorded(row), our_answer(alone, make), cache(partial(corrected_answer, alone)), CORRECTIONS
-    )
+    answer = cache(partial(corrected_answer, row))
+    return _judged(recorded(row), our_answer(row, make), answer, CORRECTIONS)
 
 
 def _judged(
@@ -139,7 +133,7 @@ class _History:
         guest = guest_of(step["instance"])
         nova = answer_of(self.cells, guest, placed_in(step["fitted"]), NONE)
         verdict = _judged(nova, ours, cache(partial(self._answer, step)), CORRECTIONS)
-        if verdict[0] not in (SAME, DIFFERENT):
+        if verdict[0] != SAME:
             self.ledger.unbook(name)
         if step["fitted"]:
             if verdict[0] != SAME:

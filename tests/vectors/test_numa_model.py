@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.vectors.numa.asking import MakeLedger, corrected_answer, our_answer, without_networks
+from tests.vectors.numa.asking import MakeLedger, corrected_answer, our_answer
 from tests.vectors.numa.corrections import ALL, NONE, NovaError
 from tests.vectors.numa.model_fit import Search, search_of
 from tests.vectors.numa.model_host import HostCell, bounds_of, guest_of, host_of
@@ -49,8 +49,7 @@ def test_cells(name: str, count: int) -> None:
 @pytest.mark.parametrize(("name", "count"), FITS.items())
 def test_cells_through_objects(name: str, count: int) -> None:
     for row in rows_of(name, count):
-        alone = without_networks(row)
-        assert our_answer(alone, ModelLedger) == corrected_answer(alone, ALL), row["n"]
+        assert our_answer(row, ModelLedger) == corrected_answer(row, ALL), row["n"]
 
 
 @pytest.mark.parametrize(

@@ -68,13 +68,6 @@ def recorded(row: Row) -> Answer:
     return answer_of(search.host, search.guest, recorded_answer(row), frozenset())
 
 
-def without_networks(row: Row) -> Row:
-    """The same guest connected to nothing."""
-    if not row["limits"]:
-        return row
-    return row | {"limits": {key: it for key, it in row["limits"].items() if key != "network"}}
-
-
 # What is in use
 
 State = list[dict[str, Any]]

@@ -17,6 +17,8 @@ CORRECTIONS: Final = {
     "cells-without-pins": "D4",
     "whole-emulator-core": "D2",
     "policy-by-vcpus": "",
+    "reserved-pages": "",
+    "nothing-asked": "",
     "no-page-records": "D8",
     "numa-last": "D14",
     "joint": "",
@@ -25,7 +27,6 @@ CORRECTIONS: Final = {
 #: Those of charging and giving back what was placed.
 OF_USAGE: Final = {
     "no-page-records": "D8",
-    "siblings-beside": "D6",
     "only-what-was-booked": "D11",
     "restored-as-it-is": "",
 }

@@ -18,6 +18,7 @@ from innkeeper.objects import (
     InventoryCell,
     InventoryPages,
     Limits,
+    Networks,
     PciKind,
     PlacedCell,
     Placement,
@@ -35,18 +36,17 @@ KINDS = {
     "type-VF": PciKind.VF,
     "vdpa": PciKind.VDPA,
 }
-AS_MUCH_AS_ONE_LIKES = 1_000_000.0
-"""Ratio of the whole host: recorded limits are those of each cell."""
+AS_MUCH_AS_ONE_LIKES = Quantity(total=2**40)
+"""Of the host as a whole, which Nova asks another service for: what is recorded are cells."""
 
 
 def inventory_of(row: Words) -> Inventory:
     """The host before anything was used of it."""
     cells = tuple(_cell(it) for it in row["host"]["cells"])
     shared = {cpu for it in row["host"]["cells"] for cpu in it["cpuset"]}
-    ordinary = sum(_ordinary_mib(it) for it in row["host"]["cells"])
     return Inventory(
-        vcpus=Quantity(total=len(shared), allocation_ratio=AS_MUCH_AS_ONE_LIKES),
-        memory_mib=Quantity(total=ordinary, allocation_ratio=AS_MUCH_AS_ONE_LIKES),
+        vcpus=AS_MUCH_AS_ONE_LIKES,
+        memory_mib=AS_MUCH_AS_ONE_LIKES,
         disk_mib=Quantity(total=0),
         devices=tuple(_devices((row.get("pci") or {}).get("pools", ()))),
         shared_cpus=format_cpus(shared),
@@ -68,14 +68,14 @@ def _cell(words: Words) -> InventoryCell:
             for it in sizes
         ),
         cores=tuple(format_cpus(core) for core in words["siblings"]),
+        networks=_networks(words.get("network")),
     )
 
 
-def _ordinary_mib(words: Words) -> int:
-    if not words["mempages"]:
-        return int(words["memory"])
-    small = min(words["mempages"], key=lambda it: int(it["size_kb"]))
-    return int(small["total"] * small["size_kb"] // 1024)
+def _networks(words: Words | None) -> Networks | None:
+    if words is None:
+        return None
+    return Networks(physnets=tuple(words["physnets"]), tunneled=words["tunneled"])
 
 
 def _devices(pools: Sequence[Words]) -> Iterator[Device]:
@@ -134,6 +134,7 @@ def request_of(row: Words) -> Request:
         limits=Limits(
             vcpus=limits.get("cpu_allocation_ratio"), memory=limits.get("ram_allocation_ratio")
         ),
+        networks=_networks(limits.get("network")),
     )
 
 

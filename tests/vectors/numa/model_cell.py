@@ -91,14 +91,14 @@ class Question:
             room = host.memory - host.memory_used if self.guest.pins else host.memory
             return room >= cell.memory
         small = host.pages[0]
-        count = small.free if self.guest.pins else small.total
+        count = small.free if self.guest.pins else self._ordinary(small)
         return _divides(small, cell) and count * small.size >= cell.memory * 1024
 
     def _within_bounds(self, cell: GuestCell, host: HostCell) -> bool:
         """Whether what is shared stays within the limits."""
         if not self.guest.floats or self.bounds is None:
             return True
-        if host.vcpus_used + len(cell.shared) > len(host.shared) * self.bounds.vcpus:
+        if not self._has_vcpus(self.bounds, cell, host):
             return False
         used, total = float(host.memory_used), float(host.memory)
         if self.has("memory-apart"):
@@ -106,8 +106,18 @@ class Question:
                 return True
             if host.pages:
                 small = host.pages[0]
-                used, total = small.used * small.size / 1024, small.total * small.size / 1024
+                used = small.used * small.size / 1024
+                total = self._ordinary(small) * small.size / 1024
         return used + cell.memory <= total * self.bounds.memory
+
+    def _has_vcpus(self, bounds: Bounds, cell: GuestCell, host: HostCell) -> bool:
+        if not cell.shared and self.has("nothing-asked"):
+            return True
+        return host.vcpus_used + len(cell.shared) <= len(host.shared) * bounds.vcpus
+
+    def _ordinary(self, small: Pages) -> int:
+        """Pages of which more may be promised than there are."""
+        return small.total - (small.reserved if self.has("reserved-pages") else 0)
 
     # CPUs
 
@@ -126,7 +136,8 @@ class Question:
         if not self.guest.pins:
             return {}, nothing
         if not cell.dedicated and self.has("cells-without-pins"):
-            return {}, nothing
+            fits = self.guest.threads != "require" or host.threads > 1
+            return ({} if fits else None), nothing
         if not host.cores and not self.has("no-cores"):
             raise NovaError("ValueError")
         cpus = self._choose(len(cell.dedicated), host)

@@ -49,6 +49,10 @@ class HostCell:
         return self.dedicated - self.taken
 
     @property
+    def cpus(self) -> frozenset[int]:
+        return frozenset[int]().union(*self.cores)
+
+    @property
     def free_cores(self) -> list[list[int]]:
         """Free CPUs of each core, ascending, in the order of the cores."""
         return [sorted(core & self.free_cpus) for core in self.cores]

@@ -16,7 +16,7 @@ from tests.vectors.numa.placing import cells_of, cpus_in, placement_of
 
 from innkeeper.errors import NoFit
 from innkeeper.objects import Inventory, InventoryCell, PlacedCell, Placement, Request
-from innkeeper.objects.topology import GuestTopology
+from innkeeper.objects.topology import GuestTopology, Networks
 from innkeeper.requests.inventory import format_cpus
 
 UNLIMITED = 1e15
@@ -92,17 +92,19 @@ class ModelLedger:
     def host(self) -> tuple[HostCell, ...]:
         """The cells with what the bookings use of them."""
         placed = [it for booking in self.bookings.values() for it in booking.cells]
+        taken = frozenset(cpu for it in placed for cpu in cpus_in(it.charged))
         return tuple(
-            _host_cell(cell, [it for it in placed if it.cell == cell.id])
+            _host_cell(cell, [it for it in placed if it.cell == cell.id], taken)
             for cell in self.inventory.cells
         )
 
     def _bounds(self, request: Request) -> Bounds:
-        limits = request.limits
-        if limits is None:
-            vcpus, memory = self.inventory.vcpus, self.inventory.memory_mib
-            return Bounds(vcpus.allocation_ratio, memory.allocation_ratio)
-        return Bounds(limits.vcpus or UNLIMITED, limits.memory or UNLIMITED)
+        limits, near = request.limits, request.networks or Networks()
+        vcpus = self.inventory.vcpus.allocation_ratio
+        memory = self.inventory.memory_mib.allocation_ratio
+        if limits is not None:
+            vcpus, memory = limits.vcpus or UNLIMITED, limits.memory or UNLIMITED
+        return Bounds(vcpus, memory, frozenset(near.physnets), near.tunneled)
 
     def _pci(self, request: Request) -> Mapping[str, Any]:
         held = {it.address for one in self.bookings.values() for it in one.devices}
@@ -125,7 +127,10 @@ def _requests(request: Request) -> Iterator[Mapping[str, Any]]:
         yield {"spec": it.alternatives, "count": it.count, "numa_policy": it.numa_policy}
 
 
-def _host_cell(cell: InventoryCell, placed: Sequence[PlacedCell]) -> HostCell:
+def _host_cell(
+    cell: InventoryCell, placed: Sequence[PlacedCell], taken: frozenset[int]
+) -> HostCell:
+    cores = tuple(cpus_in(core) for core in cell.cores)
     return HostCell(
         id=cell.id,
         shared=cpus_in(cell.shared),
@@ -140,11 +145,13 @@ def _host_cell(cell: InventoryCell, placed: Sequence[PlacedCell]) -> HostCell:
             )
             for it in cell.pages
         ),
-        cores=tuple(cpus_in(core) for core in cell.cores),
+        cores=cores,
         socket=cell.socket,
         vcpus_used=sum(len(cpus_in(it.shared)) for it in placed),
         memory_used=sum(it.memory_mib for it in placed),
-        taken=frozenset().union(*(cpus_in(it.charged) for it in placed)),
+        taken=taken.intersection(frozenset[int]().union(*cores)),
+        physnets=frozenset(cell.networks.physnets if cell.networks else ()),
+        tunneled=bool(cell.networks and cell.networks.tunneled),
     )
 
 

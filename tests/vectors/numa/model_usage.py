@@ -30,7 +30,19 @@ def charge(
             if guest["id"] == cell.id:
                 cell = _Charge(cell, guest, sign, corrections).made()
         charged.append(_floored(cell))
+    if sign > 0 and "restored-as-it-is" in corrections:
+        return _seated(charged, host, instance)
     return tuple(charged)
+
+
+def _seated(
+    cells: Sequence[HostCell], host: Sequence[HostCell], instance: Words
+) -> tuple[HostCell, ...]:
+    """CPUs are in use where they are now, on whatever cell the guest was placed."""
+    known = {it.id: it for it in host}
+    charged = (charged_to(known.get(it["id"]), it) for it in instance["cells"])
+    cpus = frozenset[int]().union(*charged)
+    return tuple(replace(it, taken=it.taken | cpus & it.cpus) for it in cells)
 
 
 def _given_back(
@@ -45,17 +57,15 @@ def _given_back(
     return rest if held == tuple(host) else tuple(host)
 
 
-def cpus_of(guest: Words) -> frozenset[int]:
-    """CPUs that a guest cell has for itself, before idle siblings."""
+def charged_to(cell: HostCell | None, guest: Words) -> frozenset[int]:
+    """CPUs that a guest cell has for itself; of isolated cores every sibling, if the cell is known."""
+    if guest["cpu_policy"] not in ("dedicated", "mixed"):
+        return frozenset()
     pins = (guest.get("cpu_pinning") or {}).values()
-    return frozenset(pins) | frozenset(guest.get("cpuset_reserved") or ())
-
-
-def widened(cell: HostCell, cpus: frozenset[int], corrections: Corrections) -> frozenset[int]:
-    """Every sibling of these CPUs; Nova loses those that are on no core."""
-    whole = [core for core in cell.cores if core & cpus]
-    kept = cpus if "siblings-beside" in corrections else frozenset[int]()
-    return kept.union(*whole)
+    cpus = frozenset(pins) | frozenset(guest.get("cpuset_reserved") or ())
+    if cell is None or guest["cpu_thread_policy"] != "isolate":
+        return cpus
+    return cpus.union(*(core for core in cell.cores if core & cpus))
 
 
 class _Charge:
@@ -89,18 +99,16 @@ class _Charge:
         return replace(pages, used=int(max(used, 0)))
 
     def _taken(self) -> frozenset[int]:
-        if self.guest["cpu_policy"] in (None, "shared"):
-            return self.cell.taken
-        cpus = cpus_of(self.guest)
+        cpus = charged_to(self.cell, self.guest)
         if self.guest["cpu_thread_policy"] == "isolate":
-            cpus = widened(self.cell, cpus, self.corrections)
+            cpus &= self.cell.cpus  # D6: what is on no core is lost
         if self.sign > 0:
             return self._pinned(cpus)
         return self._unpinned(cpus)
 
     def _pinned(self, cpus: frozenset[int]) -> frozenset[int]:
         if "restored-as-it-is" in self.corrections:
-            return self.cell.taken | cpus
+            return self.cell.taken
         if not cpus <= self.cell.dedicated:
             raise NovaError("CPUPinningUnknown")
         if cpus & self.cell.taken:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.vectors.numa.corrections import Corrections, NovaError
 from tests.vectors.numa.model_cell import Placed
 from tests.vectors.numa.model_host import Guest, GuestCell, HostCell
-from tests.vectors.numa.model_usage import charge, cpus_of, widened
+from tests.vectors.numa.model_usage import charge, charged_to
 
 from innkeeper.objects import PlacedCell, Placement
 from innkeeper.requests.inventory import format_cpus
@@ -77,17 +77,13 @@ def held_by(host: Sequence[HostCell], instance: Words) -> tuple[PlacedCell, ...]
 def _held(host: HostCell | None, words: Words) -> PlacedCell:
     small = host.pages[0].size if host and host.pages else None
     page = words["pagesize"] or small
-    pinned = words["cpu_policy"] in ("dedicated", "mixed")
-    charged = cpus_of(words) if pinned else frozenset[int]()
-    if host and words["cpu_thread_policy"] == "isolate":
-        charged = widened(host, charged, frozenset({"siblings-beside"}))
     return PlacedCell(
         cell=words["id"],
         shared=format_cpus(words["cpuset"]),
         cpus=format_cpus(host.shared) if host and words["cpuset"] else "",
         pins={int(vcpu): cpu for vcpu, cpu in (words.get("cpu_pinning") or {}).items()},
         emulator=format_cpus(words.get("cpuset_reserved") or ()),
-        charged=format_cpus(charged),
+        charged=format_cpus(charged_to(host, words)),
         memory_mib=words["memory"],
         page_kib=page if page and page > 0 else None,
         pages=words["memory"] * 1024 // page if page and page > 0 else 0,
