@@ -8,6 +8,7 @@ from tests.vectors.changes_replay import judge_change
 from tests.vectors.fields_replay import judge_field
 from tests.vectors.hydrate_replay import judge_hydration
 from tests.vectors.numa_replay import judge_fit, judge_sequence, judge_usage
+from tests.vectors.numa_words_replay import judge_constraints, judge_cpu_list, judge_reserved
 from tests.vectors.pci.alias_replay import judge_aliases
 from tests.vectors.pci.pool_replay import judge_pools
 from tests.vectors.pci.spec_replay import judge_specs
@@ -33,6 +34,9 @@ JUDGES: dict[str, Callable[[Row], Verdict]] = {
     "state_machine": judge_state,
     "prop_match": judge_match,
     "placement_view": judge_view,
+    "constraints": judge_constraints,
+    "cpuspec": judge_cpu_list,
+    "reserved_pages": judge_reserved,
     "fit": judge_fit,
     "usage": judge_usage,
     "sequences": judge_sequence,
