@@ -252,6 +252,8 @@ def test_small_columns() -> None:
     assert host.read_stats(host.write_stats({"a": "1"})) == {"a": "1"}
     assert host.read_extra_info(None) == {}
     assert host.read_extra_info(host.write_extra_info({"a": "b"})) == {"a": "b"}
+    for extra in ({}, {"a": ""}, {"b": 'q"\\', "a\n\x7f": "\N{SNOWMAN}\N{GRINNING FACE}/"}):
+        assert host.write_extra_info(extra) == json.dumps(extra)
     for broken in ("[]", "{", '{"a": {}}', "3"):
         with pytest.raises(BadPrimitive):
             host.read_extra_info(broken)

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from innkeeper.objects import ClaimState, Device, PciFunction, PciKind
+from innkeeper.config import Config
+from innkeeper.objects import ClaimState, Device, PciDevice, PciFunction, PciKind
 from innkeeper.requests.admission import Admission
+from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.tracker.device_book import DeviceBook
-from innkeeper.tracker.device_rows import device_uuid, extra_info, request_id
+from innkeeper.tracker.device_rows import device_row, device_uuid, extra_info, request_id
 from innkeeper.tracker.device_status import Facts, Hold, hold_of, status_of
 from innkeeper.tracker.nova_pools import pool_key
 
@@ -65,6 +67,26 @@ def test_ended_claims_hold_nothing() -> None:
 
 
 # -- rows ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("functions", [(PF, VF), (VF,), ()])
+def test_a_row_is_what_checking_makes_of_its_values(functions: tuple[str, ...]) -> None:
+    pf = function(PF, PciKind.PF, serial="s1", mac="02:00:00:00:00:01")
+    there = {PF: pf, VF: function(parent=PF, vf_number=3)}
+    admission = Admission()
+    admission.observe(tuple(there[one] for one in functions), DeviceRules.of(Config()))
+    book, identity = DeviceBook(admission), admission.identity(VF)
+    book.observe([device(cell=1, provider=PROVIDER, identity=identity, tags={"managed": "true"})])
+    row = device_row("node", VF, book, admission)
+    checked = PciDevice(**row.__dict__)
+    assert row.__dict__ == checked.__dict__
+    assert _kinds(row) == _kinds(checked)
+    assert row.changed_fields() == checked.changed_fields()
+    assert row.is_set("extra_info") is (VF in functions)
+
+
+def _kinds(row: PciDevice) -> dict[str, type]:
+    return {name: type(value) for name, value in row.__dict__.items()}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.integers(0, 9))

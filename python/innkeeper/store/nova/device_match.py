@@ -29,9 +29,13 @@ class Match:
     gone: Sequence[int]
     """Ids of rows that are to be marked deleted."""
 
-    def pairs(self) -> Iterator[tuple[Draft, RowMapping | None]]:
-        """Each device with its row."""
-        return ((draft, self.rows.get(place)) for place, draft in enumerate(self.live))
+    def known(self) -> Iterator[tuple[Draft, RowMapping]]:
+        """Devices that have a row, with it."""
+        return ((self.live[place], self.rows[place]) for place in sorted(self.rows))
+
+    def fresh(self) -> Iterator[Draft]:
+        """Devices that have none."""
+        return (draft for place, draft in enumerate(self.live) if place not in self.rows)
 
 
 def live_rows(

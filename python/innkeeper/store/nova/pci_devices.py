@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, Table, select
 
 from innkeeper.errors import BadPrimitive
 from innkeeper.objects import PciDevice
@@ -50,26 +52,32 @@ def _write_of_node(
     match = match_rows(live_rows(writing, table, node_id, drafts, offered), drafts, offered)
     for some in sliced(match.gone):
         writing.mark_deleted(table, [table.table.c.id.in_(some)])
-    changes = [_change(writing, node_id, row, one) for one, row in match.pairs()]
-    moved = [one.row_id for one in changes if one.row_id is not None and "address" in one.values]
+    changed = [_change(writing, node_id, row, one) for one, row in match.known()]
+    moved = [one.row_id for one in changed if one.row_id is not None and "address" in one.values]
+    fresh = (_addition(table, node_id, one) for one in match.fresh())
     with parked(writing, table, moved):
-        writing.write(table, [one for one in changes if one.row_id is None or one.values])
+        writing.write(table, chain((one for one in changed if one.values), fresh))
 
 
-def _change(writing: Writing, node_id: int, row: RowMapping | None, draft: Draft) -> RowChange:
-    values = draft.part(of_new_row=row is None)
-    extra = _extra_info(writing.shape["pci_devices"], values, draft.fields)
-    if extra is not None:
-        values["extra_info"] = extra
-    subject = f"{draft.fields['address']} of compute node {node_id}"
-    if row is not None:
-        if writing.database is Database.SHARED:
-            values.pop("uuid", None)
-        return RowChange(row["id"], subject, _differing(row, values))
+def _change(writing: Writing, node_id: int, row: RowMapping, draft: Draft) -> RowChange:
+    values = draft.part(of_new_row=False)
+    _put_extra_info(writing.shape["pci_devices"], values, draft)
+    if writing.database is Database.SHARED:
+        values.pop("uuid", None)
+    return RowChange(row["id"], _subject(draft, node_id), _differing(row, values))
+
+
+def _addition(table: NovaTable, node_id: int, draft: Draft) -> RowChange:
+    values = draft.part(of_new_row=True)
+    _put_extra_info(table, values, draft)
     values["compute_node_id"] = node_id
-    vendor, product = draft.named("vendor_id", "product_id")
-    values["label"] = values.get("label") or f"label_{vendor}_{product}"
-    return RowChange(None, subject, values)
+    if not values.get("label"):
+        values["label"] = "label_{}_{}".format(*draft.named("vendor_id", "product_id"))
+    return RowChange(None, _subject(draft, node_id), values)
+
+
+def _subject(draft: Draft, node_id: int) -> str:
+    return f"{draft.fields['address']} of compute node {node_id}"
 
 
 def _differing(row: RowMapping, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,19 +99,18 @@ def _is_same_text(name: str, there: str | None, value: str) -> bool:
         return False
 
 
-def _extra_info(
-    table: NovaTable, values: Mapping[str, Any], fields: Mapping[str, Any]
-) -> str | None:
-    """The text, when any part of it changed; what has no column of its own goes into it."""
-    moved = table.statement("moved", lambda _: _moved_of(table))
+def _put_extra_info(table: NovaTable, values: dict[str, Any], draft: Draft) -> None:
+    """Its text, when any part of it is written; what has no column of its own goes into it."""
+    moved = table.statement("moved", partial(_moved_of, table))
     if "extra_info" not in values and not any(name in values for name, _ in moved):
-        return None
+        return
+    fields = draft.fields
     extra = fields.get("extra_info", {})
-    there = [(name, key) for name, key in moved if fields.get(name) is not None]
-    return write_extra_info({**extra, **{key: str(fields[name]) for name, key in there}})
+    there = {key: str(fields[name]) for name, key in moved if fields.get(name) is not None}
+    values["extra_info"] = write_extra_info({**extra, **there} if there else extra)
 
 
-def _moved_of(table: NovaTable) -> list[tuple[str, str]]:
+def _moved_of(table: NovaTable, _made: Table) -> list[tuple[str, str]]:
     return [(name, key) for name, key, _ in _MOVED if not table.has(name)]
 
 
