@@ -120,14 +120,14 @@ def test_emulator_threads_and_l3() -> None:
             {},
             "InvalidRequest",
             "resources:PCPU",
-            ("resources:PCPU is 4", "hw:cpu_policy is 'dedicated'"),
+            ("resources:PCPU is '4'", "hw:cpu_policy is 'dedicated'"),
         ),
         (
             {"resources:PCPU": "4", "hw:emulator_threads_policy": "isolate"},
             {},
             "InvalidRequest",
             "resources:PCPU",
-            ("resources:PCPU is 4", "4 vCPUs and one", "5"),
+            ("resources:PCPU is '4'", "hw:emulator_threads_policy isolate: 5"),
         ),
         (
             {"hw:cpu_thread_policy": "prefer"},
@@ -141,7 +141,7 @@ def test_emulator_threads_and_l3() -> None:
             {},
             "RequiredMixedInstancePolicy",
             "hw:cpu_dedicated_mask",
-            ("'0'", "hw:cpu_policy is dedicated"),
+            ("'0'", "hw:cpu_policy is 'dedicated'"),
         ),
         (
             DEDICATED | {"hw:cpu_realtime": "1", "hw:cpu_realtime_mask": "3-4"},

@@ -82,18 +82,26 @@ def _cell(share: _Share, dedicated: frozenset[int]) -> GuestCell:
 
 
 def _equal_shares(words: GuestWords, count: int) -> list[_Share]:
+    key, asked = _count_asked(words)
     sizes = (("vCPUs", words.vcpus), ("MiB", words.memory_mib))
     for unit, size in sizes:
         if size % count:
-            message = f"{size} {unit} cannot be divided by {count} cells equally"
-            hint = "say hw:numa_cpus.N and hw:numa_mem.N of each"
-            raise refused("ImageNUMATopologyAsymmetric", "hw:numa_nodes", f"{message}: {hint}")
+            message = f"{asked}, but {size} {unit} cannot be divided by {count} equally"
+            hint = "say hw:numa_cpus.N and hw:numa_mem.N of each cell"
+            raise refused("ImageNUMATopologyAsymmetric", key, f"{message}: {hint}")
     if count > MOST_CELLS:
-        message = f"a guest has {MOST_CELLS} cells at most, not {count}"
-        raise refused("InvalidNUMANodesNumber", "hw:numa_nodes", message)
+        message = f"{asked}, but a guest has {MOST_CELLS} cells at most"
+        raise refused("InvalidNUMANodesNumber", key, message)
     each, mib = words.vcpus // count, words.memory_mib // count
     starts = range(0, words.vcpus, each)
     return [_Share(frozenset(range(start, start + each)), mib) for start in starts]
+
+
+def _count_asked(words: GuestWords) -> tuple[str, str]:
+    """The key that says how many cells, and what it says."""
+    said = words.of_flavor("numa_nodes") or words.of_image("numa_nodes")
+    missing = "hw:numa_nodes"
+    return (said.key, str(said)) if said else (missing, f"{missing} is not set, so there is 1")
 
 
 def _list_of(words: GuestWords, name: str) -> list[Saying]:
@@ -120,13 +128,16 @@ def _entries(words: Mapping[str, str], prefix: str) -> Iterator[Saying]:
 
 def _require_complete(words: GuestWords, count: int) -> None:
     for name in _LISTS:
-        have = len(_list_of(words, name))
-        if have != count:
-            key = f"hw:{name}.{min(have, count)}"
-            asked = words.of_flavor("numa_nodes") or words.of_image("numa_nodes")
-            because = str(asked) if asked else "hw:numa_nodes is not set, so there is 1"
-            message = f"hw:{name}.N is said of {have} cells, but {because}: say it of each"
+        said = _list_of(words, name)
+        if len(said) != count:
+            prefix = _prefix(said) if said else f"hw:{name}"
+            key, (_, asked) = f"{prefix}.{min(len(said), count)}", _count_asked(words)
+            message = f"{prefix}.N is said of {len(said)} cells, but {asked}: say it of each"
             raise refused("ImageNUMATopologyIncomplete", key, message)
+
+
+def _prefix(said: list[Saying]) -> str:
+    return said[0].key.partition(".")[0]
 
 
 def _read_mebibytes(said: Saying) -> int:
@@ -149,7 +160,7 @@ def _require_each_once(words: GuestWords, said: list[tuple[Saying, frozenset[int
             taken[vcpu] = one
     rest = set(range(words.vcpus)) - taken.keys()
     if rest:
-        key = said[0][0].key.partition(".")[0]
+        key = _prefix([said[0][0]])
         message = f"{key}.N leave out vCPUs {format_cpu_spec(rest)} of {words.vcpus}"
         raise refused("ImageNUMATopologyCPUsUnassigned", key, message)
 
@@ -160,8 +171,8 @@ def _require_memory(words: GuestWords, sizes: list[tuple[Saying, int]]) -> None:
             raise refused("InvalidNUMAMemory", said.key, f"{said}, but no cell has less than 0 MiB")
     total = sum(mib for _, mib in sizes)
     if total != words.memory_mib:
-        key = "hw:numa_mem.0"
-        message = f"hw:numa_mem.N sum up to {total} MiB, but the flavor has {words.memory_mib} MiB"
+        key = _prefix([sizes[0][0]])
+        message = f"{key}.N sum up to {total} MiB, but the flavor has {words.memory_mib} MiB"
         raise refused("ImageNUMATopologyMemoryOutOfRange", key, message)
 
 

@@ -118,6 +118,12 @@ def read_cpu_resources(words: GuestWords) -> CpuResources:
     return CpuResources(sums.get("VCPU"), sums.get("PCPU"))
 
 
+def is_cpu_resource(key: str, name: str) -> bool:
+    """Whether an extra spec that was read says an amount of this class, VCPU or PCPU."""
+    found = _CPU_RESOURCE.fullmatch(key)
+    return found is not None and found[2] == name
+
+
 def read_hyperthreading(words: GuestWords) -> tuple[Saying, ThreadPolicy] | None:
     """What `trait:HW_CPU_HYPERTHREADING` makes of the siblings; images can only require it.
 

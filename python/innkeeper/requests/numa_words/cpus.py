@@ -9,6 +9,7 @@ from innkeeper.requests.numa_words.cpu_policies import (
     CpuPolicy,
     CpuResources,
     SiblingPolicy,
+    is_cpu_resource,
     read_cpu_policy,
     read_cpu_resources,
     read_emulator_threads,
@@ -17,7 +18,7 @@ from innkeeper.requests.numa_words.cpu_policies import (
 )
 from innkeeper.requests.numa_words.masks import read_dedicated, read_realtime
 from innkeeper.requests.numa_words.own_keys import FULL_CORES_KEY, L3_KEY, read_full_cores, read_l3
-from innkeeper.requests.numa_words.words import GuestWords, refused
+from innkeeper.requests.numa_words.words import GuestWords, Saying, refused
 
 _PINNED = (CpuPolicy.DEDICATED, CpuPolicy.MIXED)
 
@@ -60,13 +61,14 @@ def read_guest_cpus(words: GuestWords) -> GuestCpus:
         read_emulator_threads(words),
         read_cpu_resources(words),
     )
-    policy = _policy(words, said)
-    threads = _threads(words, said)
-    _require_policy_for(words, said, policy, threads)
-    threads = _own_threads(words, policy, threads)
+    policy, because = _policy(words, said)
+    threads, siblings = _threads(words, said)
+    if policy not in _PINNED:
+        _require_nothing_pinned(words, said, siblings, because)
+    _require_masks(words, said, policy, because)
     return GuestCpus(
         policy,
-        threads,
+        _own_threads(words, threads, siblings, None if policy in _PINNED else because),
         said.emulator,
         _dedicated(words, said, policy),
         said.realtime or frozenset(),
@@ -74,95 +76,91 @@ def read_guest_cpus(words: GuestWords) -> GuestCpus:
     )
 
 
-def _policy(words: GuestWords, said: _Said) -> CpuPolicy | None:
-    """The policy, which amounts of resources can say too."""
-    vcpus, pcpus = said.resources.vcpus or 0, said.resources.pcpus or 0
-    amounts = f"resources:VCPU is {vcpus}, resources:PCPU is {pcpus}"
-    if said.policy and (vcpus or pcpus):
-        message = f"{amounts}, but {_policy_words(words)}: use the one or the other"
-        raise refused("InvalidRequest", _resource_key(vcpus), message)
+def _policy(words: GuestWords, said: _Said) -> tuple[CpuPolicy | None, str]:
+    """The policy, which amounts of resources can say too; and the words that say it."""
+    vcpus, pcpus = (_first_amount(words, name) for name in ("VCPU", "PCPU"))
+    policy = words.of_flavor("cpu_policy") or words.of_image("cpu_policy")
+    amount = pcpus or vcpus
+    if policy and amount:
+        message = f"{amount}, but {policy}: use the one or the other"
+        raise refused("InvalidRequest", amount.key, message)
     if vcpus and pcpus:
-        raise refused("InvalidRequest", "resources:PCPU", f"{amounts}: only one of them can be")
+        raise refused("InvalidRequest", pcpus.key, f"{pcpus}, but {vcpus}: only one of them can be")
     if pcpus:
         _require_pcpus(words, said, pcpus)
-        return CpuPolicy.DEDICATED
-    return CpuPolicy.SHARED if vcpus else said.policy
+        return CpuPolicy.DEDICATED, str(pcpus)
+    if vcpus:
+        return CpuPolicy.SHARED, str(vcpus)
+    return said.policy, str(policy or "hw:cpu_policy is not set")
 
 
-def _resource_key(vcpus: int) -> str:
-    return "resources:VCPU" if vcpus else "resources:PCPU"
+def _first_amount(words: GuestWords, name: str) -> Saying | None:
+    """What asks for some of these CPUs; a 0 is as if it were not said."""
+    keys = (key for key in sorted(words.extra_specs) if is_cpu_resource(key, name))
+    said = (Saying(key, words.extra_specs[key]) for key in keys)
+    return next((one for one in said if int(one.text)), None)
 
 
-def _policy_words(words: GuestWords) -> str:
-    return str(words.of_flavor("cpu_policy") or words.of_image("cpu_policy"))
-
-
-def _require_pcpus(words: GuestWords, said: _Said, pcpus: int) -> None:
+def _require_pcpus(words: GuestWords, said: _Said, pcpus: Saying) -> None:
     isolated = said.emulator is EmulatorThreads.ISOLATE
-    right = words.vcpus + isolated
-    if pcpus != right:
+    right, asked = words.vcpus + isolated, said.resources.pcpus
+    if asked != right:
         more = " and one for hw:emulator_threads_policy isolate" if isolated else ""
-        message = (
-            f"resources:PCPU is {pcpus}, but the flavor has {words.vcpus} vCPUs{more}: {right}"
-        )
-        raise refused("InvalidRequest", "resources:PCPU", message)
+        message = f"PCPU is {asked} in all, but the flavor has {words.vcpus} vCPUs{more}: {right}"
+        raise refused("InvalidRequest", pcpus.key, f"{pcpus}, so {message}")
 
 
-def _threads(words: GuestWords, said: _Said) -> ThreadPolicy | None:
-    """The thread policy, which the trait can say too."""
+def _threads(words: GuestWords, said: _Said) -> tuple[ThreadPolicy | None, Saying | None]:
+    """The thread policy, which the trait can say too; and what says it."""
+    siblings = words.of_flavor("cpu_thread_policy") or words.of_image("cpu_thread_policy")
     trait = read_hyperthreading(words)
-    if trait is None:
-        return ThreadPolicy(said.siblings) if said.siblings else None
-    if said.siblings:
-        message = f"{trait[0]}, but {_siblings_words(words)}: use the one or the other"
+    if trait and siblings:
+        message = f"{trait[0]}, but {siblings}: use the one or the other"
         raise refused("InvalidRequest", trait[0].key, message)
-    return trait[1]
+    if trait:
+        return trait[1], trait[0]
+    return ThreadPolicy(said.siblings) if said.siblings else None, siblings
 
 
-def _siblings_words(words: GuestWords) -> str:
-    return str(words.of_flavor("cpu_thread_policy") or words.of_image("cpu_thread_policy"))
-
-
-def _require_policy_for(
-    words: GuestWords, said: _Said, policy: CpuPolicy | None, threads: ThreadPolicy | None
+def _require_nothing_pinned(
+    words: GuestWords, said: _Said, siblings: Saying | None, because: str
 ) -> None:
-    is_policy = f"hw:cpu_policy is {policy or 'not set'}"
-    mask = f"hw:cpu_dedicated_mask is {words.extra_specs.get('hw:cpu_dedicated_mask')!r}"
-    if policy not in _PINNED:
-        if threads:
-            key, message = (
-                "hw:cpu_thread_policy",
-                f"a thread policy, {threads}, needs dedicated CPUs",
-            )
-            raise refused("CPUThreadPolicyConfigurationInvalid", key, f"{message}: {is_policy}")
-        if said.emulator is EmulatorThreads.ISOLATE:
-            key = "hw:emulator_threads_policy"
-            message = f"{key} is isolate, which needs dedicated CPUs: {is_policy}"
-            raise refused("BadRequirementEmulatorThreadsPolicy", key, message)
-    if policy is not CpuPolicy.MIXED and said.dedicated:
-        key, message = "hw:cpu_dedicated_mask", f"{mask}, which needs a mixed policy: {is_policy}"
-        raise refused("RequiredMixedInstancePolicy", key, message)
-    if policy not in _PINNED and said.realtime:
-        key, message = "hw:cpu_realtime", f"hw:cpu_realtime needs dedicated CPUs: {is_policy}"
-        raise refused("RealtimeConfigurationInvalid", key, message)
-    if policy is CpuPolicy.MIXED and bool(said.dedicated) == bool(said.realtime):
-        have = "both are set" if said.dedicated else "neither is set"
-        message = f"{is_policy}, which needs hw:cpu_dedicated_mask or hw:cpu_realtime: {have}"
-        raise refused("RequiredMixedOrRealtimeCPUMask", "hw:cpu_dedicated_mask", message)
+    if siblings:
+        message = f"{siblings}, which needs dedicated CPUs, but {because}"
+        raise refused("CPUThreadPolicyConfigurationInvalid", siblings.key, message)
+    emulator = words.of_flavor("emulator_threads_policy")
+    if emulator and said.emulator is EmulatorThreads.ISOLATE:
+        message = f"{emulator}, which needs dedicated CPUs, but {because}"
+        raise refused("BadRequirementEmulatorThreadsPolicy", emulator.key, message)
+
+
+def _require_masks(words: GuestWords, said: _Said, policy: CpuPolicy | None, because: str) -> None:
+    mask, realtime = words.of_flavor("cpu_dedicated_mask"), words.of_flavor("cpu_realtime")
+    if policy is CpuPolicy.MIXED:
+        if bool(said.dedicated) == bool(said.realtime):
+            have = f"{mask}, and {realtime}" if said.dedicated else "neither is set"
+            message = f"{because}, which needs hw:cpu_dedicated_mask or hw:cpu_realtime: {have}"
+            raise refused("RequiredMixedOrRealtimeCPUMask", "hw:cpu_dedicated_mask", message)
+    elif mask:
+        message = f"{mask}, which needs a mixed policy, but {because}"
+        raise refused("RequiredMixedInstancePolicy", mask.key, message)
+    elif realtime and said.realtime and policy is not CpuPolicy.DEDICATED:
+        message = f"{realtime}, which needs dedicated CPUs, but {because}"
+        raise refused("RealtimeConfigurationInvalid", realtime.key, message)
 
 
 def _own_threads(
-    words: GuestWords, policy: CpuPolicy | None, threads: ThreadPolicy | None
+    words: GuestWords, threads: ThreadPolicy | None, siblings: Saying | None, unpinned: str | None
 ) -> ThreadPolicy | None:
+    """With innkeeper's own words; `unpinned` says why nothing is dedicated, if nothing is."""
     full_cores = read_full_cores(words)
-    if full_cores and threads:
-        message = f"{full_cores}, but the thread policy is {threads}: use the one or the other"
+    if full_cores and siblings:
+        message = f"{full_cores}, but {siblings}: use the one or the other"
         raise refused("FullCoresConfigurationInvalid", FULL_CORES_KEY, message)
     for key, asked in ((FULL_CORES_KEY, full_cores), (L3_KEY, read_l3(words))):
-        if asked and policy not in _PINNED:
-            said = f"{key} is {words.extra_specs[key]!r}, which needs dedicated CPUs"
-            message = f"{said}: hw:cpu_policy is {policy or 'not set'}"
-            raise refused(_CAUSES[key], key, message)
+        if asked and unpinned:
+            said = f"{Saying(key, words.extra_specs[key])}, which needs dedicated CPUs"
+            raise refused(_CAUSES[key], key, f"{said}, but {unpinned}")
     return ThreadPolicy.FULL_CORES if full_cores else threads
 
 

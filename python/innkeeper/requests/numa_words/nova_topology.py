@@ -124,7 +124,8 @@ def _agreed(nova: InstanceNUMATopology, name: str) -> Any:
     for position, other in enumerate(rest, 1):
         if other != first:
             path = f"cells[{position}].{name}"
-            said = f"is {other}, but that of the first cell is {first}: a guest has one for all"
+            here, there = ("not set" if one is None else one for one in (other, first))
+            said = f"is {here}, but that of the first cell is {there}: a guest has one for all"
             raise BadRequest(f"{path} {said}", errors=[_error(path, said)])
     return first
 
