@@ -20,6 +20,9 @@ from tests.vectors.numa.model_host import (
     Pages,
 )
 
+#: Thread policies under which no other guest is on a core; the second is innkeeper's own.
+WHOLE_CORES = ("isolate", "full_cores")
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -155,6 +158,8 @@ class Question:
         most = max((len(core) for core in cores), default=0)
         if self.guest.threads == "isolate":
             return self._isolated(count, host)
+        if self.guest.threads == "full_cores":
+            return _filled(count, host)
         if self.guest.threads == "require":
             if host.threads < 2:
                 return None
@@ -173,7 +178,7 @@ class Question:
     def _emulator(self, pinned: Sequence[int], host: HostCell) -> int | None:
         """The first CPU left; for isolated vCPUs, on a core that has none of them."""
         cores = [core for core in host.free_cores if core]
-        if self.guest.threads == "isolate":
+        if self.guest.threads in WHOLE_CORES:
             cores = [core for core in cores if not set(core) & set(pinned)]
             if self.has("whole-emulator-core"):
                 cores = [core for core in cores if len(core) >= host.threads]
@@ -188,6 +193,13 @@ def _packed(count: int, cores: Sequence[Sequence[int]], widths: Sequence[int]) -
         if width * len(enough) >= count:
             return [cpu for core in enough for cpu in core[:width]][:count]
     return None
+
+
+def _filled(count: int, host: HostCell) -> list[int] | None:
+    """Whole cores and no other (a policy of innkeeper's own)."""
+    whole = [core for core in host.free_cores if core and len(core) >= host.threads]
+    chosen = [cpu for core in whole for cpu in core][:count]
+    return chosen if count % host.threads == 0 and len(chosen) == count else None
 
 
 def _divides(pages: Pages, cell: GuestCell) -> bool:

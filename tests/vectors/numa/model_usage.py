@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.vectors.numa.corrections import Corrections, NovaError
+from tests.vectors.numa.model_cell import WHOLE_CORES
 from tests.vectors.numa.model_host import HostCell, Pages
 
 Words = Mapping[str, Any]
@@ -63,7 +64,7 @@ def charged_to(cell: HostCell | None, guest: Words) -> frozenset[int]:
         return frozenset()
     pins = (guest.get("cpu_pinning") or {}).values()
     cpus = frozenset(pins) | frozenset(guest.get("cpuset_reserved") or ())
-    if cell is None or guest["cpu_thread_policy"] != "isolate":
+    if cell is None or guest["cpu_thread_policy"] not in WHOLE_CORES:
         return cpus
     return cpus.union(*(core for core in cell.cores if core & cpus))
 
