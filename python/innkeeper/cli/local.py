@@ -40,11 +40,20 @@ class LocalHost:
         Raises:
             BadConfig, BadRequest, HostUnreadable
         """
+        config = load_config(config_path(os.environ), os.environ)
+        return cls(config, cls.look(config, root, simulate))
+
+    @staticmethod
+    def look(config: Config, root: str | None, simulate: str | None) -> Host:
+        """The host alone.
+
+        Raises:
+            BadRequest, HostUnreadable
+        """
         from innkeeper.drivers import driver_for
 
-        config = load_config(config_path(os.environ), os.environ)
         with driver_for(root, simulate, config.disk.path or disk_of_the_state()) as driver:
-            return cls(config, driver.observe())
+            return driver.observe()
 
     def view(self) -> HostView:
         """The host with nothing booked."""

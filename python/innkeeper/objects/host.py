@@ -132,6 +132,9 @@ class Disk(VersionedObject):
 class Host(VersionedObject):
     """One machine at one moment."""
 
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("page_kib")}
+
     hostname: str
     boot_id: str | None = None
     machine_id: str | None = None
@@ -143,6 +146,8 @@ class Host(VersionedObject):
     """MemTotal of the machine, hugepages included."""
     pages: tuple[Pages, ...] = ()
     """Hugepages of the whole machine by size."""
+    page_kib: Amount | None = None
+    """Size of an ordinary page in KiB; null when nobody could tell, as from a mere copy of /sys."""
     functions: tuple[PciFunction, ...] = ()
     disk: Disk | None = None
     warnings: tuple[str, ...] = ()

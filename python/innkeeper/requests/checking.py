@@ -1,4 +1,4 @@
-"""The operator's words for devices, looked at as a whole: what is wrong, and what is only suspicious."""
+"""The operator's words, looked at as a whole: what is wrong, and what is only suspicious."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import TypeVar
 from innkeeper.config import Config, load_config
 from innkeeper.config.environment import PREFIX
 from innkeeper.errors import BadConfig
+from innkeeper.objects import Host
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.clean_words import idle_commands, missing_programs
+from innkeeper.requests.cpu_sets import require_cpus
 from innkeeper.requests.device_specs import DeviceRules
+from innkeeper.requests.inventory import inventory_warnings
 
 _Words = TypeVar("_Words", DeviceRules, Aliases)
 
@@ -62,6 +65,16 @@ def check_programs(config: Config) -> tuple[str, ...]:
         BadConfig: a device spec is wrong.
     """
     return _shortened(list(missing_programs(DeviceRules.of(config))))
+
+
+def check_on_host(config: Config, host: Host) -> tuple[str, ...]:
+    """One line for each reservation that this host has not enough for.
+
+    Raises:
+        BadConfig: `[cpus]` names CPUs that the host cannot give.
+    """
+    require_cpus(host, config)
+    return _shortened(list(inventory_warnings(host, config)))
 
 
 def _shortened(warnings: list[str]) -> tuple[str, ...]:

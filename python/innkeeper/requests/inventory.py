@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from innkeeper.config import Config, Counter
-from innkeeper.objects import Cell, Cpu, Device, Host, Inventory, PlacedDevice, Quantity
+from innkeeper.objects import (
+    Cpu,
+    Device,
+    Host,
+    Inventory,
+    PlacedCell,
+    PlacedDevice,
+    Quantity,
+)
 from innkeeper.objects.cordon import Cordon
-from innkeeper.objects.host import InventoryCell
+from innkeeper.objects.cpu_spec import format_cpu_spec
+from innkeeper.objects.host import CellOrder
 from innkeeper.requests.cordoned import Cordoned
+from innkeeper.requests.cpu_sets import CpuSets, require_cpus
 from innkeeper.requests.device_specs import DeviceRules
+from innkeeper.requests.host_cells import CellMaker
+from innkeeper.requests.host_pages import (
+    NOBODY,
+    OthersPages,
+    ReservedMemory,
+    ordinary_kib,
+    page_kib_of,
+    pages_held,
+)
 from innkeeper.requests.offer import Offer
+from innkeeper.requests.reserved_words import reserved_warnings
 
 #: Cordons that one refusal spells out.
 _MOST_NAMED: Final = 3
@@ -24,37 +43,47 @@ def take_inventory(
     config: Config = Config(),  # noqa: B008 - immutable
     *,
     held: Iterable[PlacedDevice] = (),
+    placed: Iterable[PlacedCell] = (),
     cordons: Iterable[Cordon] = (),
     rules: DeviceRules | None = None,
 ) -> Inventory:
     """What of the host may be handed out.
 
-    vCPUs are the CPUs that are online, not isolated and not cordoned; memory is what preallocated
-    hugepages leave, without that of cordoned cells; disk is the file system of `disk.path`. A reservation
-    above its total counts as the total; `inventory_warnings` says so. `rules` are those of `config` where
-    none are given.
+    vCPUs are the shared CPUs that are online and not cordoned; memory is what preallocated hugepages
+    leave, without that of cordoned cells; disk is the file system of `disk.path`. A reservation above
+    its total counts as the total; `inventory_warnings` says so. `rules` are those of `config` where
+    none are given. Hugepages that are in use and not `placed` are somebody else's and not handed out.
     Devices that claims hold stay whatever else speaks against them: a guest that runs opens its
     device, and then the host itself reports it as used.
 
     Raises:
-        BadConfig: a device spec is wrong.
+        BadConfig: a device spec is wrong, or `[cpus]` names CPUs that the host cannot give.
     """
+    require_cpus(host, config)
     offer, standing = Offer(), tuple(cordons)
     cordoned = Cordoned.of(standing)
     offer.observe(host.functions, rules or DeviceRules.of(config))
-    by_address = {placed.address: placed for placed in held}
-    return put_together(host, config, cordoned, offer.devices(by_address, standing, cordoned))
+    devices = offer.devices({one.address: one for one in held}, standing, cordoned)
+    return put_together(host, config, cordoned, devices, NOBODY.after(host, pages_held(placed)))
 
 
 def put_together(
-    host: Host, config: Config, cordoned: Cordoned, devices: tuple[Device, ...]
+    host: Host,
+    config: Config,
+    cordoned: Cordoned,
+    devices: tuple[Device, ...],
+    others: OthersPages = NOBODY,
 ) -> Inventory:
-    """An inventory of devices that were found already, and of everything else of the host."""
-    shared, cpus_kept_off = _shared_cpus(host, cordoned)
+    """An inventory of devices that were found already, and of everything else of the host.
+
+    CPUs that the operator names and that are gone are done without.
+    """
+    maker = CellMaker.of(host, config, cordoned, others)
+    shared, cpus_kept_off = _shared_cpus(host, maker.sets, cordoned)
     memory_mib, memory_kept_off = _ordinary_memory_mib(host, cordoned)
     reserved, ratios = config.reserved, config.ratios
     vcpus = _quantity(len(shared), reserved.vcpus, ratios.vcpus)
-    memory = _quantity(memory_mib, reserved.memory_mib, ratios.memory)
+    memory = _quantity(memory_mib, _reserved_memory_mib(host, config, cordoned), ratios.memory)
     return Inventory(
         vcpus=vcpus.model_copy(update=cpus_kept_off.words()),
         memory_mib=memory.model_copy(update=memory_kept_off.words()),
@@ -63,33 +92,16 @@ def put_together(
             one.name: _quantity(one.total, one.reserved, one.ratio) for one in config.counters
         },
         devices=devices,
-        shared_cpus=format_cpus(shared),
-        cells=tuple(_cells(host, cordoned)),
+        shared_cpus=format_cpu_spec(shared),
+        cells=maker.cells(host),
         cordoned=cordoned.host,
+        cell_order=CellOrder(config.placement.cells),
     )
-
-
-def _cells(host: Host, cordoned: Cordoned) -> Iterator[InventoryCell]:
-    sockets: dict[int | None, Tally[int]] = {}
-    for cpu in host.cpus:
-        if cpu.socket is not None:
-            sockets.setdefault(cpu.cell, Tally())[cpu.socket] += 1
-    for cell in host.cells:
-        yield InventoryCell(
-            id=cell.id,
-            socket=_most_common(sockets.get(cell.id)),
-            cordoned=cordoned.cells.get(cell.id),
-        )
-
-
-def _most_common(sockets: Tally[int] | None) -> int | None:
-    """Of sockets with equally many CPUs the lowest."""
-    return min(sockets, key=lambda one: (-sockets[one], one)) if sockets else None
 
 
 def inventory_warnings(host: Host, config: Config) -> tuple[str, ...]:
     """One line for each reservation that is more than there is, so that nothing is left to hand out."""
-    inventory = take_inventory(host, config)
+    inventory = put_together(host, config, Cordoned(), ())
     reserved = config.reserved
     asked = [
         ("reserved.vcpus", reserved.vcpus, inventory.vcpus, ""),
@@ -97,11 +109,12 @@ def inventory_warnings(host: Host, config: Config) -> tuple[str, ...]:
         ("reserved.disk_mib", reserved.disk_mib, inventory.disk_mib, " MiB"),
         *(_counter_asked(one, inventory) for one in config.counters),
     ]
-    return tuple(
+    totals = tuple(
         f"{key} is {amount}{unit} but there is only {quantity.total}{unit}: nothing of it is handed out"
         for key, amount, quantity, unit in asked
         if amount > quantity.total
     )
+    return (*totals, *reserved_warnings(inventory, reserved))
 
 
 def _counter_asked(counter: Counter, inventory: Inventory) -> tuple[str, int, Quantity, str]:
@@ -129,9 +142,9 @@ class _KeptOff:
         return {"cordoned": self.amount, "cordons": "; ".join([*named, *rest])}
 
 
-def _shared_cpus(host: Host, cordoned: Cordoned) -> tuple[list[int], _KeptOff]:
+def _shared_cpus(host: Host, sets: CpuSets, cordoned: Cordoned) -> tuple[list[int], _KeptOff]:
     """Those that instances may float over, and those that cordons keep from that."""
-    usable = [cpu for cpu in host.cpus if cpu.online and not cpu.isolated]
+    usable = [cpu for cpu in host.cpus if cpu.id in sets.shared]
     why = {cpu.id: _cordon_of(cpu, cordoned) for cpu in usable}
     shared = [number for number, cordon in why.items() if cordon is None]
     sentences = dict.fromkeys(cordon for cordon in why.values() if cordon is not None)
@@ -145,9 +158,9 @@ def _cordon_of(cpu: Cpu, cordoned: Cordoned) -> str | None:
 
 def _ordinary_memory_mib(host: Host, cordoned: Cordoned) -> tuple[int, _KeptOff]:
     """What preallocated hugepages leave, and what of it is of cordoned cells."""
-    whole = _without_hugepages_mib(host)
+    whole = ordinary_kib(host) // 1024
     of_cells = {
-        cordoned.cells[cell.id]: _without_hugepages_mib(cell)
+        cordoned.cells[cell.id]: ordinary_kib(cell) // 1024
         for cell in host.cells
         if cell.id in cordoned.cells
     }
@@ -155,9 +168,14 @@ def _ordinary_memory_mib(host: Host, cordoned: Cordoned) -> tuple[int, _KeptOff]
     return whole - kept_off, _KeptOff(kept_off, tuple(of_cells))
 
 
-def _without_hugepages_mib(place: Host | Cell) -> int:
-    hugepages_kib = sum(pages.size_kib * pages.total for pages in place.pages)
-    return max(place.memory_kib - hugepages_kib, 0) // 1024
+def _reserved_memory_mib(host: Host, config: Config, cordoned: Cordoned) -> int:
+    """Of the host as a whole, or of its cells together where that is more."""
+    reserved, page_kib = ReservedMemory.of(config.reserved), page_kib_of(host)
+    open_cells = (cell for cell in host.cells if cell.id not in cordoned.cells)
+    of_cells = sum(
+        min(reserved.ordinary_kib(cell.id, page_kib), ordinary_kib(cell)) for cell in open_cells
+    )
+    return max(config.reserved.memory_mib, -(-of_cells // 1024))
 
 
 def format_cpus(cpus: Iterable[int]) -> str:

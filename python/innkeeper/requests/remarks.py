@@ -1,4 +1,4 @@
-"""What a person should know of devices that claims hold."""
+"""What a person should know of devices, CPUs and pages that are not as claims or words have them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from innkeeper.requests.device_specs import DeviceRule
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something about a device that a person should know, to be reported as a finding."""
+    """Something that a person should know, to be reported as a finding."""
 
     kind: str
     subject: str
-    """The device's address."""
+    """What it is about: a device by its address, or what else there is."""
     message: str
     booked: str | None = None
     observed: str | None = None

@@ -11,6 +11,7 @@ from innkeeper.api.parts import ApiParts
 from innkeeper.config import Config
 from innkeeper.errors import BadConfig, StoreError
 from innkeeper.requests.checking import check_device_words, load_checked
+from innkeeper.requests.cpu_sets import require_cpus
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.inventory import inventory_warnings
 from innkeeper.service.premises import Premises
@@ -33,10 +34,16 @@ class Reload:
             config = await anyio.to_thread.run_sync(
                 load_checked, self._premises.config_path, self._environ
             )
+            self._require_cpus(config)
         except BadConfig as error:
             log.error("configuration refused", error=error.message)  # noqa: TRY400
             return
         await self._apply(config)
+
+    def _require_cpus(self, config: Config) -> None:
+        # Words in force stay, whatever the host has lost since.
+        if config.cpus != self._parts.config.cpus:
+            require_cpus(self._parts.tracker.host, config)
 
     async def _apply(self, config: Config) -> None:
         self._parts.reconfigure(config)

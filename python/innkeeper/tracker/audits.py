@@ -33,7 +33,7 @@ from innkeeper.requests.remarks import Remark
 from innkeeper.store.rows import is_damaged
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.sync import refresh
+from innkeeper.tracker.sync import host_remarks, refresh, take_in
 from innkeeper.tracker.writing import Step
 
 log = structlog.get_logger(__name__)
@@ -78,6 +78,8 @@ SUGGESTED = {
     "claim_unreadable": "find its instance; claim again under another id, or stop it",
     "database_set_aside": "compare what runs with `innkeeper claims`, claim what is missing, then "
     "move that file away",
+    "cpus_lost": "bring the CPUs back, or take them out of [cpus]; a start refuses what is not there",
+    "pages_in_use": "stop what uses them, claim them, or reserve them: [[reserved.pages]]",
     "counter_missing": "add the counter to the configuration, or release the claim",
 }
 
@@ -150,7 +152,7 @@ class Audits:
         said = self._said()
         found += [
             *await self._compare(),
-            *self._of_devices(),
+            *self._of_remarks(),
             *self._unreadable(),
             *await self._set_aside(),
         ]
@@ -163,11 +165,14 @@ class Audits:
         )
 
     def _said(self) -> tuple[object, ...]:
-        offer = self._parts.offer
-        return offer.remarks, offer.missing, tuple(self._remarks())
+        return self._parts.offer.missing, self._all_remarks()
 
-    def _of_devices(self) -> list[Finding]:
-        """Held ones that are not what they were, and dirty ones that do not get clean."""
+    def _all_remarks(self) -> tuple[Remark, ...]:
+        """Of devices that are not what they were or do not get clean, of lost CPUs, of pages in use."""
+        parts = self._parts
+        return (*parts.offer.remarks, *self._remarks(), *host_remarks(parts))
+
+    def _of_remarks(self) -> list[Finding]:
         holders = self._parts.register.device_holders()
         return [
             self._finding(remark.kind, remark.subject, remark.message).model_copy(
@@ -177,7 +182,7 @@ class Audits:
                     "claim_id": remark.claim_id or holders.get(remark.subject),
                 }
             )
-            for remark in (*self._parts.offer.remarks, *self._remarks())
+            for remark in self._all_remarks()
         ]
 
     async def _observe(self) -> list[Finding]:
@@ -191,7 +196,7 @@ class Audits:
 
     async def adopt(self, host: Host) -> None:
         """Make this observation the ledger's; the device table follows when it changed."""
-        self._parts.host = host
+        take_in(self._parts, host)
         if refresh(self._parts):
             self._parts.line.serve()
         await self._cordons.follow_hardware()

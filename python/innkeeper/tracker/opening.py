@@ -14,6 +14,7 @@ from innkeeper.drivers.base import Driver
 from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.cordoned import Cordoned
+from innkeeper.requests.cpu_sets import require_cpus
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.inventory import put_together
 from innkeeper.requests.offer import Offer
@@ -27,7 +28,7 @@ from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.projecting import Projecting
 from innkeeper.tracker.register import Register
-from innkeeper.tracker.sync import refresh
+from innkeeper.tracker.sync import refresh, take_in
 from innkeeper.tracker.waiting import WaitingLine
 from innkeeper.tracker.writing import Step, Writer
 
@@ -49,6 +50,7 @@ async def open_parts(
         HostUnreadable, BadConfig, StoreError
     """
     host = await anyio.to_thread.run_sync(driver.observe)
+    require_cpus(host, config)
     rules = DeviceRules.of(config)
     offer, nothing = Offer(), Cordoned()
     offer.observe(host.functions, rules)
@@ -81,6 +83,7 @@ async def open_parts(
         aliases=Aliases.of(config),
     )
     await _restore(parts)
+    take_in(parts, host)
     refresh(parts)
     await _write_start(parts, opened)
     return Opening(parts, opened)

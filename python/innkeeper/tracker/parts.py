@@ -13,6 +13,7 @@ from innkeeper.objects.cordon import Cordon
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.cells import require_cells
 from innkeeper.requests.device_specs import DeviceRules
+from innkeeper.requests.host_pages import NOBODY, OthersPages
 from innkeeper.requests.offer import Offer
 from innkeeper.store.base import Store
 from innkeeper.tracker.alarms import Alarms
@@ -55,6 +56,8 @@ class Parts:
     leaving: dict[UUID, Claim] = field(default_factory=dict)
     """Claims whose end is being written: the ledger still holds what they held."""
 
+    others: OthersPages = NOBODY
+    """Hugepages that are in use without a claim, as of the last observation."""
     marks_in_ledger: tuple[Cordon, ...] = ()
     """The cordons that the ledger's inventory was made with."""
 

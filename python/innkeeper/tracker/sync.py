@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from innkeeper.config import Config
+from innkeeper.objects import Host
+from innkeeper.requests.cpu_sets import require_cpus
+from innkeeper.requests.host_pages import CellPages
+from innkeeper.requests.host_remarks import remarks_on_host
 from innkeeper.requests.inventory import put_together
+from innkeeper.requests.remarks import Remark
 from innkeeper.tracker.parts import Parts
 
 
@@ -16,7 +22,7 @@ def refresh(parts: Parts) -> bool:
     offer.observe(parts.host.functions, parts.rules)
     devices = offer.devices(parts.register.held_devices(), table.marks, table.cordoned)
     parts.marks_in_ledger = table.marks
-    inventory = put_together(parts.host, parts.config, table.cordoned, devices)
+    inventory = put_together(parts.host, parts.config, table.cordoned, devices, parts.others)
     # A device to clean may be there again, or another command may clean it.
     parts.dirt_due.ring()
     if inventory == parts.inventory:
@@ -29,3 +35,29 @@ def refresh_marks(parts: Parts) -> None:
     """The same, unless the ledger has all marks already; before anything is given back."""
     if parts.marks_in_ledger is not parts.cordons.marks:
         refresh(parts)
+
+
+def take_in(parts: Parts, host: Host) -> None:
+    """Go by this observation, which is compared with what claims hold now."""
+    parts.host = host
+    parts.others = parts.others.after(host, _pages_held(parts))
+
+
+def require_new_cpus(parts: Parts, config: Config) -> None:
+    """Words in `[cpus]` that are in force stay, whatever the host loses; new ones it has to follow.
+
+    Raises:
+        BadConfig: CPUs are named that the host cannot give.
+    """
+    if config.cpus != parts.config.cpus:
+        require_cpus(parts.host, config)
+
+
+def _pages_held(parts: Parts) -> dict[CellPages, int]:
+    cells = parts.ledger.usage().cells
+    return {(cell.cell, pages.size_kib): pages.used for cell in cells for pages in cell.pages}
+
+
+def host_remarks(parts: Parts) -> tuple[Remark, ...]:
+    """What of the host is not as claims and the operator's words have it."""
+    return remarks_on_host(parts.host, parts.config, parts.others)

@@ -57,6 +57,7 @@ from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placed, Placing
 from innkeeper.tracker.processes import ProcessWatch, tie
+from innkeeper.tracker.sync import require_new_cpus
 from innkeeper.tracker.watching import Watching
 
 log = structlog.get_logger(__name__)
@@ -190,6 +191,7 @@ class Tracker:
             StoreError: all is applied; the device table is written at the next audit.
         """
         rules, aliases = DeviceRules.of(config), Aliases.of(config)
+        require_new_cpus(self._parts, config)
         self._parts.config, self._parts.rules, self._parts.aliases = config, rules, aliases
         self._parts.line.reword(aliases)
         try:

@@ -32,7 +32,7 @@ def test_versions_at_a_release() -> None:
     versions = versions_at(pin("liberty"))
     assert versions["ComputeNode"] == "1.14"
     assert "NetworkMetadata" not in versions
-    assert versions["Host"] == "1.0"
+    assert versions["Host"] == "1.1"
     assert versions_at(None)["ComputeNode"] == "1.19"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from innkeeper.cli.catalogue import new_group
 from innkeeper.cli.exits import emit, offer, say
-from innkeeper.cli.local import Root, Simulate, disk_of_the_state
+from innkeeper.cli.local import LocalHost, Root, Simulate, disk_of_the_state
 from innkeeper.cli.session import session_of
 from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
 from innkeeper.config.places import config_path
@@ -87,13 +88,20 @@ def config_example() -> None:
 
 
 @config_app.command("check")
-def config_check(config: ConfigFile = None) -> None:
-    """Read the configuration as the daemon would; say what is wrong."""
-    from innkeeper.requests.checking import check_device_words, check_programs, load_checked
+def config_check(config: ConfigFile = None, root: Root = None, simulate: Simulate = None) -> None:
+    """Read the configuration as the daemon would on this host; say what is wrong."""
+    from innkeeper.requests.checking import (
+        check_device_words,
+        check_on_host,
+        check_programs,
+        load_checked,
+    )
 
     named = config_path(os.environ, config)
     loaded = load_checked(named, os.environ)
-    for warning in (*check_device_words(loaded), *check_programs(loaded)):
+    host = LocalHost.look(loaded, root, simulate)
+    warnings = check_device_words(loaded), check_programs(loaded), check_on_host(loaded, host)
+    for warning in chain.from_iterable(warnings):
         say(f"warning: {warning}")
     say(f"{named or 'the defaults'}: good")
 

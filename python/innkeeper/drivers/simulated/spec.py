@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,6 +27,9 @@ _EXAMPLE = (
 
 #: PFs and VFs of one host together; a PCI domain holds 65,536 functions.
 _MOST_FUNCTIONS = 65_536
+
+#: What goes on with the list before it: `offline=2-3,7`.
+_MORE_IDS = re.compile(r"[0-9]+(-[0-9]+)?")
 
 _MIB_PER_CPU = 4096
 _DEFAULT_DISK_MIB = 2**20
@@ -102,7 +106,11 @@ def parse_spec(text: str) -> SimulatedSpec:
 
 def _parse_words(text: str) -> dict[str, str]:
     words: dict[str, str] = {}
+    key = ""
     for part in text.split(","):
+        if key and _MORE_IDS.fullmatch(part):
+            words[key] += f",{part}"
+            continue
         key, equals, value = (word.strip() for word in part.partition("="))
         if not equals:
             raise refusal(
