@@ -18,6 +18,7 @@ from tests.vectors.verdicts import DIFFERENT, SAME, Verdict
 from innkeeper.errors import BadConfig, BadRequest
 from innkeeper.objects import GuestTopology
 from innkeeper.objects.cpu_spec import format_cpu_list, format_cpu_spec, parse_cpu_spec
+from innkeeper.objects.topology import PageWant
 from innkeeper.requests.numa_words.candidate_query import CandidateQuery
 from innkeeper.requests.numa_words.constraints import constraints_of_flavor
 from innkeeper.requests.numa_words.cpu_policies import (
@@ -97,8 +98,8 @@ def _cause(error: BadRequest) -> str:
     return str(only["cause"])
 
 
-def _nova_pages(pages: Any) -> int | None:
-    return PAGES.get(pages, pages)
+def _nova_pages(pages: PageWant | None) -> int | None:
+    return PAGES[pages] if isinstance(pages, str) else pages
 
 
 def _query(query: CandidateQuery) -> Row:

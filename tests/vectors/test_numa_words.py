@@ -41,7 +41,7 @@ def test_every_difference_that_is_known_occurs_and_is_documented() -> None:
 
 
 def _refused(row: Row) -> bool:
-    return row["error"] == "ImageCPUPinningForbidden"
+    return bool(row["error"] == "ImageCPUPinningForbidden")
 
 
 def _placed(row: Row) -> bool:
@@ -67,7 +67,7 @@ def _empty_list(row: Row) -> Row:
 
 
 def _bits(row: Row) -> bool:
-    return row["extra_specs"] == {"hw:mem_page_size": "16Mib"}
+    return bool(row["extra_specs"] == {"hw:mem_page_size": "16Mib"})
 
 
 #: what is recorded otherwise -> file, row, and the row with another answer or other words

@@ -43,11 +43,11 @@ def test_a_guest_before_it_is_placed() -> None:
     made = nova_of_guest(MIXED)
     first, second = made.cells
     assert made.emulator_threads_policy == "isolate"
-    assert (first.id, first.cpuset, first.pcpuset) == (0, {0}, {1, 2})
+    assert (first.id, first.cpuset, first.pcpuset) == (0, frozenset({0}), frozenset({1, 2}))
     assert (first.memory, first.pagesize) == (8, -2)
     assert (first.cpu_policy, first.cpu_thread_policy) == ("mixed", "isolate")
     assert (first.cpu_pinning_raw, first.cpuset_reserved) == (None, None)
-    assert (second.id, second.cpuset, second.pcpuset) == (1, set(), set())
+    assert (second.id, second.cpuset, second.pcpuset) == (1, frozenset(), frozenset())
     assert guest_of_nova(made) == MIXED
 
 
@@ -119,8 +119,9 @@ def test_a_guest_once_it_is_placed() -> None:
     )
     first, second = nova_of_placed(MIXED, cells).cells
     assert (first.id, second.id) == (3, 5)
-    assert (first.cpuset, first.pcpuset) == ({0}, {1, 2})
-    assert (first.cpu_pinning_raw, first.cpuset_reserved) == ({"1": 8, "2": 9}, {10})
+    assert (first.cpuset, first.pcpuset) == (frozenset({0}), frozenset({1, 2}))
+    assert first.cpu_pinning == {1: 8, 2: 9}
+    assert first.cpuset_reserved == frozenset({10})
     assert (second.cpu_pinning_raw, second.cpuset_reserved) == (None, None)
     assert {first.pagesize, second.pagesize} == {2048}
     ordinary = MIXED.model_copy(update={"pages": None})

@@ -23,55 +23,57 @@ from innkeeper.requests.numa_words.reserved_pages import read_reserved_pages
 
 _Value = TypeVar("_Value")
 
-NAMES = [
-    "cpu_policy",
-    "cpu_thread_policy",
-    "cpu_realtime",
-    "cpu_realtime_mask",
-    "cpu_dedicated_mask",
-    "emulator_threads_policy",
-    "numa_nodes",
-    *(f"numa_cpus.{number}" for number in (0, 1, 3)),
-    *(f"numa_mem.{number}" for number in (0, 1, 3)),
-    "mem_page_size",
-    "locked_memory",
-    "pmem",
-    "pci_numa_affinity_policy",
-]
-OTHERS = [
-    "resources:PCPU",
-    "resources2:VCPU",
-    "resources01:PCPU",
-    "resources:VCPU_X",
-    "trait:HW_CPU_HYPERTHREADING",
-    "trait7:HW_CPU_HYPERTHREADING",
-    "innkeeper:cpu_l3_policy",
-    "innkeeper:cpu_full_cores",
-    "innkeeper:cell_preference",
-    "innkeeper:",
-]
-GOOD = [
-    "shared",
-    "dedicated",
-    "mixed",
-    "prefer",
-    "isolate",
-    "require",
-    "share",
-    "required",
-    "socket",
-]
-GOOD += ["yes", "no", "0", "1", "2", "4", "0-1", "2-3", "^0", "1024", "2048", "any", "large", "2MB"]
+_CPUS = ["0-1", "2-3", "0", "", "^0", "0-3,^2"]
+_MEBIBYTES = ["1024", "2048", "4096", "0"]
+_RESOURCES = ["4", "5", "2", "0"]
+#: name -> what may be said
+NAMES = {
+    "cpu_policy": ["shared", "dedicated", "dedicated", "mixed"],
+    "cpu_thread_policy": ["prefer", "isolate", "require"],
+    "cpu_realtime": ["yes", "false"],
+    "cpu_realtime_mask": _CPUS,
+    "cpu_dedicated_mask": _CPUS,
+    "emulator_threads_policy": ["share", "isolate"],
+    "numa_nodes": ["1", "2", "4"],
+    **{f"numa_cpus.{number}": _CPUS for number in (0, 1, 3)},
+    **{f"numa_mem.{number}": _MEBIBYTES for number in (0, 1, 3)},
+    "mem_page_size": ["small", "large", "any", "2048", "1GiB", "2MB"],
+    "locked_memory": ["true", "no"],
+    "pmem": ["4GB", "a, b"],
+    "pci_numa_affinity_policy": ["required", "legacy", "preferred", "socket"],
+}
+OTHERS = {
+    "resources:PCPU": _RESOURCES,
+    "resources2:VCPU": _RESOURCES,
+    "resources01:PCPU": _RESOURCES,
+    "resources:VCPU_X": _RESOURCES,
+    "trait:HW_CPU_HYPERTHREADING": ["required", "forbidden"],
+    "trait7:HW_CPU_HYPERTHREADING": ["required", "forbidden"],
+    "innkeeper:cpu_l3_policy": ["prefer", "require"],
+    "innkeeper:cpu_full_cores": ["true", "false"],
+    "innkeeper:cell_preference": ["closest", "pack"],
+    "innkeeper:": ["true"],
+}
 ODD = ["", " ", "-1", "+1", "1_0", "1.5", "\u0662", "\uff11", "3-1", "^", "2M", "16Mib", "0.5KB"]
 ODD += ["9" * 30, "9" * 5000, "0-65535", "x" * 300, "\x00", "\ud800", "1e9", "0-0,0-0", "maybe"]
-TEXTS = st.sampled_from(GOOD) | st.sampled_from(ODD) | st.text(max_size=8)
-FLAVORS = st.dictionaries(
-    st.sampled_from([f"hw:{name}" for name in NAMES] + OTHERS), TEXTS, max_size=7
+TEXTS = st.sampled_from(ODD) | st.text(max_size=8)
+
+
+def _said(keys: dict[str, list[str]], most: int) -> st.SearchStrategy[dict[str, str]]:
+    """Some of the keys, mostly with what may be said there."""
+    good = st.sampled_from([(key, text) for key, texts in keys.items() for text in texts])
+    odd = st.tuples(st.sampled_from(list(keys)), TEXTS)
+    return st.lists(good | good | good | odd, max_size=most).map(dict)
+
+
+APART = {"numa_nodes": "2", "numa_cpus.0": "0", "numa_cpus.1": "1-3"}
+APART |= {"numa_mem.0": "0", "numa_mem.1": "4096"}
+BASES = st.sampled_from(
+    [{}, {}, {"hw:cpu_policy": "dedicated"}, {f"hw:{k}": v for k, v in APART.items()}]
 )
-IMAGES = st.dictionaries(st.sampled_from([f"hw_{name}" for name in NAMES]), TEXTS, max_size=3)
-GOOD_TEXTS = st.sampled_from(GOOD)
-GOOD_FLAVORS = st.dictionaries(
-    st.sampled_from([f"hw:{name}" for name in NAMES] + OTHERS), GOOD_TEXTS, max_size=3
+FLAVORS = _said({f"hw:{name}": texts for name, texts in NAMES.items()} | OTHERS, 4)
+IMAGES: st.SearchStrategy[dict[str, str]] = st.just({}) | _said(
+    {f"hw_{name}": texts for name, texts in NAMES.items()}, 2
 )
 
 
@@ -91,11 +93,12 @@ def _require_consistent(vcpus: int, memory_mib: int, found: GuestConstraints) ->
         assert guest_of_nova(nova_of_guest(topology)).model_copy(update=back) == topology
 
 
-@given(st.integers(1, 8), st.sampled_from([1024, 4096, 4095]), FLAVORS | GOOD_FLAVORS, IMAGES)
+@given(st.sampled_from([1, 4, 4, 8]), st.sampled_from([4096, 4096, 4095]), BASES, FLAVORS, IMAGES)
 def test_flavors_and_images(
-    vcpus: int, memory_mib: int, flavor: dict[str, str], image: dict[str, str]
+    vcpus: int, memory_mib: int, base: dict[str, str], more: dict[str, str], image: dict[str, str]
 ) -> None:
     """All vCPUs and all memory are in the cells, or the refusal names one of the keys."""
+    flavor = base | more
     found = _value_or_refusal(lambda: constraints_of_flavor(vcpus, memory_mib, flavor, image))
     if isinstance(found, GuestConstraints):
         _require_consistent(vcpus, memory_mib, found)
