@@ -45,7 +45,7 @@ impl Book {
             *total = total.saturating_add(u128::from(*amount));
         }
         self.devices = self.devices.saturating_add(device_count(&placement));
-        self.index.hold(&claim, &placement);
+        self.index.hold(&placement);
         self.held.hold(&placement.cells);
         self.bookings.insert(claim, placement);
     }
@@ -57,7 +57,7 @@ impl Book {
             self.subtract(resource, *amount);
         }
         self.devices = self.devices.saturating_sub(device_count(&placement));
-        self.index.let_go(claim, &placement);
+        self.index.let_go(&placement);
         self.held.let_go(&placement.cells);
         true
     }

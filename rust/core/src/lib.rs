@@ -39,7 +39,7 @@ pub use pci::{
     Device, Function, Kind, Matcher, Pattern, PciAddress, PciError, Pool, Product, Spec,
     SpecProblem, Specs, Tags, Withheld, Word,
 };
-pub use placement::{PlacedDevice, Placement};
+pub use placement::{PlacedDevice, PlacedDevices, Placement};
 pub use request::{DeviceRequest, NumaPolicy, Request, Unit, UnitPlace};
 pub use topology::{
     BadCells, CellAccount, CellPreference, EmulatorThreads, GuestCell, GuestTopology, HostCell,

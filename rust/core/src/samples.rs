@@ -76,5 +76,5 @@ pub(crate) fn pfs_and_vfs(pfs: u64, vfs: u64) -> Request {
 /// Book and say which devices it got.
 pub(crate) fn booked(ledger: &mut Ledger, claim: &str, request: &Request) -> Vec<String> {
     let placement = ledger.book(id(claim), request).unwrap();
-    placement.devices.keys().map(ToString::to_string).collect()
+    placement.devices.addresses().map(|address| address.to_string()).collect()
 }

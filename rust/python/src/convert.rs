@@ -186,7 +186,7 @@ pub(crate) fn placement(object: &Bound<'_, PyAny>) -> PyResult<inner::Placement>
         amounts.insert(Resource::Counter(name.into()), amount(&held, name, 0)?);
     }
     amounts.retain(|_, held| *held > 0);
-    let devices: PyResult<BTreeMap<_, _>> = object
+    let devices: PyResult<inner::PlacedDevices> = object
         .getattr(intern!(py, "devices"))?
         .try_iter()?
         .map(|item| placed_device(&item?))

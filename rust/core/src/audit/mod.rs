@@ -1,6 +1,7 @@
 //! What is booked compared with what is stored and with what the host has.
 
 mod cells;
+mod devices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::amounts::Resource;
 use crate::book::Book;
 use crate::ids::ClaimId;
 use crate::inventory::Inventory;
-use crate::pci::{PciAddress, Pool};
+use crate::pci::Pool;
 use crate::placement::Placement;
 use crate::usage::{Account, Usage};
 
@@ -77,8 +78,8 @@ impl Snapshot {
         let mut differences = self.against_store(stored);
         differences.extend(self.oversubscribed_amounts());
         differences.extend(self.missing_counters());
-        differences.extend(self.contested_devices());
-        differences.extend(self.missing_devices());
+        differences.extend(devices::contested(&self.book));
+        differences.extend(devices::missing(&self.inventory, &self.book));
         differences.extend(cells::contested_cpus(&self.book));
         differences.extend(cells::missing_cpus(&self.inventory, &self.book));
         differences.extend(cells::missing_cells(&self.inventory, &self.book));
@@ -127,47 +128,6 @@ impl Snapshot {
             observed: None,
         })
     }
-
-    /// Devices that several claims hold, and PFs that are held while their VFs are.
-    fn contested_devices(&self) -> impl Iterator<Item = Difference> {
-        let held_vfs = self.held_vfs();
-        self.book
-            .index()
-            .holders()
-            .iter()
-            .filter_map(move |(address, claims)| contest(*address, claims, held_vfs.get(address)))
-    }
-
-    /// Who holds VFs, by PF.
-    fn held_vfs(&self) -> BTreeMap<PciAddress, BTreeSet<ClaimId>> {
-        let mut holders: BTreeMap<PciAddress, BTreeSet<ClaimId>> = BTreeMap::new();
-        for (claim, placement) in self.book.bookings() {
-            for (address, placed) in &placement.devices {
-                for parent in self.book.index().parents_of(*address, placed) {
-                    holders.entry(parent).or_default().insert(claim.clone());
-                }
-            }
-        }
-        holders
-    }
-
-    fn missing_devices(&self) -> impl Iterator<Item = Difference> {
-        let catalogue = self.inventory.catalogue();
-        let held = self.book.index().holders().iter();
-        held.filter(|(address, _)| catalogue.find(**address).is_none()).map(|(address, claims)| {
-            Difference {
-                kind: "device_missing",
-                subject: address.to_string(),
-                claim: only(claims),
-                message: format!(
-                    "device {address} is booked by {} and is not among the devices of this host",
-                    joined(claims)
-                ),
-                booked: Some(joined(claims)),
-                observed: None,
-            }
-        })
-    }
 }
 
 fn compare_claim(
@@ -213,39 +173,6 @@ fn oversubscribed_amount(resource: &Resource, account: Account, derivation: &str
         booked: Some(account.used.to_string()),
         observed: Some(account.capacity.to_string()),
     }
-}
-
-/// What is wrong with these holders of a device and of its VFs, if anything.
-fn contest(
-    address: PciAddress,
-    claims: &BTreeSet<ClaimId>,
-    of_vfs: Option<&BTreeSet<ClaimId>>,
-) -> Option<Difference> {
-    let (message, observed) = match of_vfs {
-        Some(of_vfs) => (
-            format!(
-                "PF {address} is booked by {} while VFs of it are booked by {}",
-                joined(claims),
-                joined(of_vfs)
-            ),
-            "either the PF or its VFs",
-        ),
-        None if claims.len() > 1 => (
-            format!("device {address} is booked by {} claims: {}", claims.len(), joined(claims)),
-            "one device",
-        ),
-        None => return None,
-    };
-    let all: BTreeSet<ClaimId> =
-        claims.iter().chain(of_vfs.into_iter().flatten()).cloned().collect();
-    Some(Difference {
-        kind: "oversubscribed",
-        subject: address.to_string(),
-        claim: only(&all),
-        message,
-        booked: Some(joined(&all)),
-        observed: Some(observed.to_owned()),
-    })
 }
 
 fn only(claims: &BTreeSet<ClaimId>) -> Option<ClaimId> {

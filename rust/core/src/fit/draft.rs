@@ -7,7 +7,7 @@ use crate::fit::flow::{Mask, bit};
 use crate::fit::near::{Cells, Nearness};
 use crate::fit::plan::Part;
 use crate::fit::trial::Trial;
-use crate::pci::{Admits, Catalogue, Filter, PoolEntry, PoolNumber, Slot};
+use crate::pci::{Admits, Catalogue, Filter, Index, PoolEntry, PoolNumber, Slot};
 use crate::request::DeviceRequest;
 
 /// A part of a request by provider; the whole of it when it names none.
@@ -76,8 +76,9 @@ impl<'a> Draft<'a> {
         provider: Option<&Arc<str>>,
         want: usize,
     ) {
-        for_each_candidate(self.catalogue, devices, |number, pool| {
-            if self.enough.as_ref().is_some_and(|it| it.trial.free_count(number) == 0) {
+        let trial = self.enough.as_ref().map(|enough| enough.trial);
+        for_each_candidate(self.catalogue, devices, trial.map(Trial::index), |number, pool| {
+            if trial.is_some_and(|trial| trial.free_count(number) == 0) {
                 return false;
             }
             let Ok(admits) = what_is_admitted(devices, provider, pool) else { return false };
@@ -120,21 +121,30 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The pools that can matter to a request; all, unless it insists on products.
+/// The pools that can matter to a request; all, unless it insists on products. With an index only those
+/// that have a free device.
 fn for_each_candidate(
     catalogue: &Catalogue,
     devices: &DeviceRequest,
+    open_in: Option<&Index>,
     mut each: impl FnMut(PoolNumber, &PoolEntry) -> bool,
 ) {
+    let mut is_last = |number| catalogue.pool(number).is_some_and(|pool| each(number, pool));
     let Some(products) = devices.matcher.products() else {
-        catalogue.pools().iter().enumerate().any(|(number, pool)| each(number, pool));
+        match open_in {
+            Some(index) => index.open_pools().any(is_last),
+            None => (0..catalogue.pools().len()).any(is_last),
+        };
         return;
     };
     for product in products {
-        for number in catalogue.pools_of(product) {
-            if catalogue.pool(*number).is_some_and(|pool| each(*number, pool)) {
-                return;
-            }
+        let pools = catalogue.pools_of(product);
+        let stopped = match open_in {
+            Some(index) => index.open_among(pools).any(&mut is_last),
+            None => pools.iter().copied().any(&mut is_last),
+        };
+        if stopped {
+            return;
         }
     }
 }

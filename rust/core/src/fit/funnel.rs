@@ -66,10 +66,8 @@ impl Funnels {
     pub(super) fn of(room: Room<'_>, request: &Request, devices: &DeviceRequest) -> Self {
         let catalogue = room.book.index().catalogue();
         let mut funnels = Self::default();
-        let by_pool = slots_by_pool(room);
-        for (number, pool) in catalogue.pools().iter().enumerate() {
-            let slots = by_pool.get(number).map(Vec::as_slice).unwrap_or_default();
-            let funnel = of_pool(room, request, devices, pool, slots);
+        for pool in catalogue.pools() {
+            let funnel = of_pool(room, request, devices, pool);
             funnels.all.add(&funnel);
             let named = funnel.total.saturating_sub(funnel.removed_by(Filter::Spec));
             if named > 0 {
@@ -79,17 +77,6 @@ impl Funnels {
         }
         funnels
     }
-}
-
-fn slots_by_pool(room: Room<'_>) -> Vec<Vec<Slot>> {
-    let catalogue = room.book.index().catalogue();
-    let mut slots = vec![Vec::new(); catalogue.pools().len()];
-    for (slot, entry) in catalogue.entries().iter().enumerate() {
-        if let Some(of_pool) = slots.get_mut(entry.pool) {
-            of_pool.push(slot);
-        }
-    }
-    slots
 }
 
 fn told(pool: &PoolEntry, funnel: &Funnel) -> PoolFiltered {
@@ -103,18 +90,12 @@ fn told(pool: &PoolEntry, funnel: &Funnel) -> PoolFiltered {
     }
 }
 
-fn of_pool(
-    room: Room<'_>,
-    request: &Request,
-    devices: &DeviceRequest,
-    pool: &PoolEntry,
-    slots: &[Slot],
-) -> Funnel {
+fn of_pool(room: Room<'_>, request: &Request, devices: &DeviceRequest, pool: &PoolEntry) -> Funnel {
     let mut funnel = Funnel { total: pool.total, removed: BTreeMap::new() };
     match admitted(devices, pool) {
         Err(filter) => funnel.remove(filter, pool.total),
         Ok(admits) => {
-            for slot in slots {
+            for slot in room.book.index().catalogue().slots_of(pool) {
                 let filter = device_filter(room, request, devices, &admits, *slot);
                 if let Some(filter) = filter {
                     funnel.remove(filter, 1);

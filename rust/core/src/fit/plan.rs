@@ -131,10 +131,8 @@ impl<'a> Plan<'a> {
         if !self.has_trees {
             return false;
         }
-        let Some(device) = self.catalogue.device(slot) else { return false };
-        let parent = device.parent.and_then(|parent| self.catalogue.find(parent));
         let wanted = |slot: &Slot| trial.is_free(*slot) && self.mask_of(*slot) != 0;
-        parent.is_some_and(|parent| wanted(&parent))
+        self.catalogue.parent_of(slot).is_some_and(|parent| wanted(&parent))
             || self.catalogue.vfs_of(slot).iter().any(wanted)
     }
 
@@ -181,8 +179,7 @@ impl<'a> Plan<'a> {
     }
 
     fn parent_of(&self, part: &Part) -> Option<Slot> {
-        let parent = self.catalogue.pool(part.pool)?.key.parent?;
-        self.catalogue.find(parent)
+        self.catalogue.pool(part.pool)?.parent
     }
 }
 
@@ -227,8 +224,8 @@ impl Part {
 /// Whether some part is of devices whose parent is in another part.
 fn has_trees(catalogue: &Catalogue, parts: &[Part]) -> bool {
     let has_pool = |pool: PoolNumber| parts.binary_search_by_key(&pool, |part| part.pool).is_ok();
-    let parents = parts.iter().filter_map(|part| catalogue.pool(part.pool)?.key.parent);
-    let roots = parents.filter_map(|parent| catalogue.entry(catalogue.find(parent)?));
+    let parents = parts.iter().filter_map(|part| catalogue.pool(part.pool)?.parent);
+    let roots = parents.filter_map(|parent| catalogue.entry(parent));
     roots.map(|root| root.pool).any(has_pool)
 }
 

@@ -39,22 +39,22 @@ impl<'a> Trial<'a> {
         &self,
         pool: PoolNumber,
     ) -> impl DoubleEndedIterator<Item = Slot> + use<'_, 'a> {
-        let free = self.index.free(pool).into_iter().flatten().copied();
-        free.filter(|slot| !self.gone.contains(slot))
+        self.index.free(pool).filter(|slot| !self.gone.contains(slot))
     }
 
     /// The first free device of a pool after another one.
     pub(super) fn next_free(&self, pool: PoolNumber, after: Option<Slot>) -> Option<Slot> {
-        let from = after.map_or(0, |slot| slot.saturating_add(1));
-        let mut free = self.index.free(pool)?.range(from..);
-        free.find(|slot| !self.gone.contains(slot)).copied()
+        let is_here = |slot: &Slot| !self.gone.contains(slot);
+        match after {
+            Some(slot) => self.index.free_after(pool, slot).find(is_here),
+            None => self.index.free(pool).find(is_here),
+        }
     }
 
     /// Take a free device, and with it what it bars.
     pub(super) fn take(&mut self, slot: Slot) -> Taken {
         let catalogue = self.index.catalogue();
-        let parent = catalogue.device(slot).and_then(|device| device.parent);
-        let parent = parent.and_then(|parent| catalogue.find(parent));
+        let parent = catalogue.parent_of(slot);
         let vfs = catalogue.vfs_of(slot).iter().copied();
         let leaving: Vec<Slot> = std::iter::once(slot)
             .chain(parent)

@@ -286,10 +286,7 @@ fn place_of(
 
 /// Every function of a place, VFs left to their PF, if one of them is what the request asks for.
 fn whole(catalogue: &Catalogue, devices: &DeviceRequest, slots: &[Slot]) -> Option<Vec<Vec<Slot>>> {
-    let with_pf = |slot: &Slot| {
-        let parent = catalogue.device(*slot).and_then(|device| device.parent);
-        parent.and_then(|parent| catalogue.find(parent)).is_some_and(|pf| slots.contains(&pf))
-    };
+    let with_pf = |slot: &Slot| catalogue.parent_of(*slot).is_some_and(|pf| slots.contains(&pf));
     let all: Vec<Slot> = slots.iter().copied().filter(|slot| !with_pf(slot)).collect();
     let asked_for = all.iter().any(|slot| is_admitted(catalogue, devices, *slot));
     asked_for.then(|| all.into_iter().map(|slot| vec![slot]).collect())

@@ -26,25 +26,28 @@ pub(crate) enum BadDevices {
 pub(crate) struct Entry {
     pub(crate) device: Device,
     pub(crate) pool: PoolNumber,
+    /// Where it is among the devices of all pools, pool by pool.
+    pub(crate) place: usize,
+    /// Its parent, if the host lists that too.
+    pub(crate) parent: Option<Slot>,
+    /// Ascending.
+    pub(crate) vfs: Box<[Slot]>,
     /// It, its PF or one of its VFs is withheld.
     pub(crate) shut: bool,
-}
-
-/// The VFs of one PF.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Family {
-    pub(crate) vfs: Vec<Slot>,
-    /// Ascending.
-    pub(crate) pools: Vec<PoolNumber>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Catalogue {
     entries: Vec<Entry>,
+    /// By slot; close together, since every booking looks for its addresses.
+    addresses: Vec<PciAddress>,
     pools: Vec<PoolEntry>,
+    /// By place.
+    slots: Vec<Slot>,
     /// Pools by product, ascending.
     offers: BTreeMap<(u16, u16), Vec<PoolNumber>>,
-    families: BTreeMap<PciAddress, Family>,
+    /// VFs whose PF is not listed, by its address.
+    orphans: BTreeMap<PciAddress, Vec<Slot>>,
 }
 
 impl Catalogue {
@@ -53,11 +56,11 @@ impl Catalogue {
         require_distinct(&devices)?;
         let (pools, numbers) = pools_of(&devices);
         let mut catalogue = Self { pools, ..Self::default() };
-        let entry = |(device, pool)| Entry { device, pool, shut: false };
-        catalogue.entries = devices.into_iter().zip(numbers).map(entry).collect();
+        catalogue.addresses = devices.iter().map(|device| device.address).collect();
+        catalogue.entries = devices.into_iter().zip(numbers).map(Entry::alone).collect();
         catalogue.index_products();
-        catalogue.index_families();
-        catalogue.require_flat()?;
+        catalogue.index_places();
+        catalogue.index_families()?;
         catalogue.shut_withheld();
         Ok(catalogue)
     }
@@ -68,26 +71,43 @@ impl Catalogue {
         }
     }
 
-    fn index_families(&mut self) {
-        for (slot, entry) in self.entries.iter().enumerate() {
-            let Some(parent) = entry.device.parent else { continue };
-            let family = self.families.entry(parent).or_default();
-            family.vfs.push(slot);
-            if !family.pools.contains(&entry.pool) {
-                family.pools.push(entry.pool);
+    /// Give each device its place, pool by pool.
+    fn index_places(&mut self) {
+        let mut order: Vec<Slot> = (0..self.entries.len()).collect();
+        order.sort_by_key(|slot| self.entries.get(*slot).map(|entry| entry.pool));
+        for (place, slot) in order.iter().enumerate() {
+            let Some(entry) = self.entries.get_mut(*slot) else { continue };
+            entry.place = place;
+            if let Some(pool) = self.pools.get_mut(entry.pool) {
+                pool.extend_to(place);
             }
         }
-        self.families.values_mut().for_each(|family| family.pools.sort_unstable());
+        self.slots = order;
     }
 
-    fn require_flat(&self) -> Result<(), BadDevices> {
-        let nested = |address: &&PciAddress| {
-            let device = self.find(**address).and_then(|slot| self.device(slot));
-            device.is_some_and(|device| device.parent.is_some())
-        };
-        match self.families.keys().find(nested) {
-            Some(address) => Err(BadDevices::NestedParent(*address)),
-            None => Ok(()),
+    fn index_families(&mut self) -> Result<(), BadDevices> {
+        for (parent, vfs) in families(&self.entries) {
+            let Some(root) = self.find(parent) else {
+                self.orphans.insert(parent, vfs);
+                continue;
+            };
+            for slot in &vfs {
+                self.adopt(*slot, root);
+            }
+            let Some(entry) = self.entries.get_mut(root) else { continue };
+            if entry.device.parent.is_some() {
+                return Err(BadDevices::NestedParent(parent));
+            }
+            entry.vfs = vfs.into();
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, vf: Slot, root: Slot) {
+        let Some(entry) = self.entries.get_mut(vf) else { return };
+        entry.parent = Some(root);
+        if let Some(pool) = self.pools.get_mut(entry.pool) {
+            pool.parent = Some(root);
         }
     }
 
@@ -103,13 +123,12 @@ impl Catalogue {
     }
 
     fn with_relatives(&self, slot: Slot) -> impl Iterator<Item = Slot> {
-        let parent = self.device(slot).and_then(|device| device.parent);
-        let parent = parent.and_then(|parent| self.find(parent));
-        std::iter::once(slot).chain(parent).chain(self.vfs_of(slot).iter().copied())
+        std::iter::once(slot).chain(self.parent_of(slot)).chain(self.vfs_of(slot).iter().copied())
     }
 
     pub(crate) fn find(&self, address: PciAddress) -> Option<Slot> {
-        self.entries.binary_search_by_key(&address, |entry| entry.device.address).ok()
+        let number = address.number();
+        self.addresses.binary_search_by_key(&number, |address| address.number()).ok()
     }
 
     pub(crate) fn entry(&self, slot: Slot) -> Option<&Entry> {
@@ -140,19 +159,51 @@ impl Catalogue {
         self.offers.keys()
     }
 
-    pub(crate) fn family(&self, parent: PciAddress) -> Option<&Family> {
-        self.families.get(&parent)
+    /// The devices of a pool, ascending.
+    pub(crate) fn slots_of(&self, pool: &PoolEntry) -> &[Slot] {
+        self.slots.get(pool.places.clone()).unwrap_or_default()
+    }
+
+    /// The device at a place.
+    pub(crate) fn slot_at(&self, place: usize) -> Option<Slot> {
+        self.slots.get(place).copied()
+    }
+
+    /// The listed parent of a VF.
+    pub(crate) fn parent_of(&self, slot: Slot) -> Option<Slot> {
+        self.entry(slot)?.parent
     }
 
     /// The VFs of a PF; none of anything else.
     pub(crate) fn vfs_of(&self, slot: Slot) -> &[Slot] {
-        let family = self.device(slot).and_then(|device| self.family(device.address));
-        family.map(|family| family.vfs.as_slice()).unwrap_or_default()
+        self.entry(slot).map(|entry| &*entry.vfs).unwrap_or_default()
+    }
+
+    /// The VFs that name a parent that is not listed.
+    pub(crate) fn orphans_of(&self, parent: PciAddress) -> &[Slot] {
+        self.orphans.get(&parent).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(crate) fn has_withheld(&self) -> bool {
         self.pools.iter().any(|pool| !pool.withheld.is_empty())
     }
+}
+
+impl Entry {
+    fn alone((device, pool): (Device, PoolNumber)) -> Self {
+        Self { device, pool, place: 0, parent: None, vfs: Box::default(), shut: false }
+    }
+}
+
+/// VFs by the address of their PF; both ascending.
+fn families(entries: &[Entry]) -> BTreeMap<PciAddress, Vec<Slot>> {
+    let mut families: BTreeMap<PciAddress, Vec<Slot>> = BTreeMap::new();
+    for (slot, entry) in entries.iter().enumerate() {
+        if let Some(parent) = entry.device.parent {
+            families.entry(parent).or_default().push(slot);
+        }
+    }
+    families
 }
 
 /// The pools in the order in which they are given out, and the number of each device's.
@@ -185,12 +236,7 @@ fn pools_by_first_device(devices: &[Device]) -> (Vec<PoolEntry>, Vec<PoolNumber>
             .filter(|last| pools.get(*last).is_some_and(|pool| pool.key.is_of(device)));
         let number = last.unwrap_or_else(|| {
             *numbers.entry(PoolKey::of(device)).or_insert_with_key(|key| {
-                pools.push(PoolEntry {
-                    key: key.clone(),
-                    total: 0,
-                    first: slot,
-                    withheld: Vec::new(),
-                });
+                pools.push(PoolEntry::of(key.clone(), slot));
                 pools.len().saturating_sub(1)
             })
         });

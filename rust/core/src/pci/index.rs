@@ -1,71 +1,127 @@
 //! Which devices are held and which are free, kept up to date by each booking.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::ClaimId;
 use crate::pci::address::PciAddress;
+use crate::pci::bits::Bits;
 use crate::pci::catalogue::{Catalogue, Entry, PoolNumber, Slot};
 use crate::pci::pool::{Pool, PoolEntry};
 use crate::placement::{PlacedDevice, Placement};
 
 /// A device is free when nobody holds it, nor its parent, nor any of its VFs, and none of these is
 /// withheld.
+///
+/// What a booking touches is kept in rows of small numbers, so that one on a large host costs what it
+/// costs on a small one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index {
     catalogue: Arc<Catalogue>,
-    holders: BTreeMap<PciAddress, BTreeSet<ClaimId>>,
-    /// How often VFs of a PF are held; keyed by the PF, whether or not it is in the catalogue.
-    held_vfs: BTreeMap<PciAddress, u64>,
+    /// By slot.
+    holds: Vec<Holds>,
+    /// How many claims hold a device that is not listed.
+    unlisted: BTreeMap<PciAddress, u32>,
+    /// By place.
+    free: Bits,
+    /// Pools that have a free device.
+    open: Bits,
     /// By pool.
-    free: Vec<BTreeSet<Slot>>,
-    /// By pool; a device that two claims hold counts once.
-    held: Vec<u64>,
+    counts: Vec<Counts>,
+}
+
+/// How many claims hold a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Holds {
+    own: u32,
+    /// How often VFs of it are held, whether or not they are listed.
+    of_vfs: u32,
+}
+
+/// How many devices of a pool are so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    free: u64,
+    /// One that two claims hold counts once.
+    held: u64,
 }
 
 impl Index {
     pub(crate) fn new(catalogue: Arc<Catalogue>) -> Self {
-        let mut free = vec![BTreeSet::new(); catalogue.pools().len()];
-        for (slot, entry) in catalogue.entries().iter().enumerate().filter(|(_, it)| !it.shut) {
-            if let Some(pool) = free.get_mut(entry.pool) {
-                pool.insert(slot);
-            }
+        let (devices, pools) = (catalogue.entries().len(), catalogue.pools().len());
+        let mut index = Self {
+            holds: vec![Holds::default(); devices],
+            free: Bits::none_of(devices),
+            open: Bits::none_of(pools),
+            counts: vec![Counts::default(); pools],
+            unlisted: BTreeMap::new(),
+            catalogue,
+        };
+        let catalogue = Arc::clone(&index.catalogue);
+        for slot in 0..devices {
+            index.refresh(&catalogue, slot);
         }
-        let held = vec![0; free.len()];
-        Self { catalogue, free, held, ..Self::default() }
+        index
     }
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
 
-    /// Devices of a pool that could be booked now, one at a time.
-    pub(crate) fn free(&self, pool: PoolNumber) -> Option<&BTreeSet<Slot>> {
-        self.free.get(pool)
+    /// Devices of a pool that could be booked now, one at a time; ascending.
+    pub(crate) fn free(&self, pool: PoolNumber) -> impl DoubleEndedIterator<Item = Slot> + use<'_> {
+        let places = self.catalogue.pool(pool).map(|pool| pool.places.clone()).unwrap_or_default();
+        self.free.within(places).filter_map(|place| self.catalogue.slot_at(place))
+    }
+
+    /// Those of them that come after a device of the pool.
+    pub(crate) fn free_after(
+        &self,
+        pool: PoolNumber,
+        slot: Slot,
+    ) -> impl Iterator<Item = Slot> + use<'_> {
+        let end = self.catalogue.pool(pool).map_or(0, |pool| pool.places.end);
+        let place = self.catalogue.entry(slot).map_or(end, |entry| entry.place);
+        let places = place.saturating_add(1)..end;
+        self.free.within(places).filter_map(|place| self.catalogue.slot_at(place))
     }
 
     pub(crate) fn free_count(&self, pool: PoolNumber) -> u64 {
-        self.free(pool).map_or(0, count)
+        self.counts.get(pool).map_or(0, |counts| counts.free)
+    }
+
+    /// Pools that have a free device, ascending.
+    pub(crate) fn open_pools(&self) -> impl Iterator<Item = PoolNumber> {
+        self.open.within(0..self.counts.len())
+    }
+
+    /// Those of these pools, ascending, that have a free device; it costs nothing to pass over others.
+    pub(crate) fn open_among<'a>(
+        &'a self,
+        pools: &'a [PoolNumber],
+    ) -> impl Iterator<Item = PoolNumber> + use<'a> {
+        let mut rest = pools;
+        std::iter::from_fn(move || {
+            loop {
+                let open = self.open.next_from(*rest.first()?)?;
+                rest = rest.get(rest.partition_point(|pool| *pool < open)..)?;
+                if let Some(after) = rest.strip_prefix(&[open]) {
+                    rest = after;
+                    return Some(open);
+                }
+            }
+        })
     }
 
     pub(crate) fn is_free(&self, slot: Slot) -> bool {
-        let pool = self.catalogue.entry(slot).and_then(|entry| self.free.get(entry.pool));
-        pool.is_some_and(|pool| pool.contains(&slot))
-    }
-
-    /// Everybody who holds something, by address.
-    pub(crate) fn holders(&self) -> &BTreeMap<PciAddress, BTreeSet<ClaimId>> {
-        &self.holders
+        self.catalogue.entry(slot).is_some_and(|entry| self.free.contains(entry.place))
     }
 
     pub(crate) fn is_held(&self, slot: Slot) -> bool {
-        let device = self.catalogue.device(slot);
-        device.is_some_and(|device| self.holders.contains_key(&device.address))
+        self.holds.get(slot).is_some_and(|holds| holds.own > 0)
     }
 
     pub(crate) fn pools(&self) -> impl Iterator<Item = Pool> {
-        let counts = self.held.iter().zip(self.free.iter().map(count));
-        self.catalogue.pools().iter().zip(counts).map(|(pool, (used, free))| Pool {
+        self.catalogue.pools().iter().zip(&self.counts).map(|(pool, counts)| Pool {
             product: pool.key.product,
             kind: pool.key.kind,
             cell: pool.key.cell,
@@ -74,9 +130,9 @@ impl Index {
             tags: Arc::clone(&pool.key.tags),
             provider: pool.key.provider.clone(),
             total: pool.total,
-            used: *used,
+            used: counts.held,
             withheld: self.withheld_count(pool),
-            free,
+            free: counts.free,
         })
     }
 
@@ -85,60 +141,75 @@ impl Index {
         u64::try_from(withheld.count()).unwrap_or(u64::MAX)
     }
 
-    pub(crate) fn hold(&mut self, claim: &ClaimId, placement: &Placement) {
+    /// The claim that gets a placement holds nothing yet.
+    pub(crate) fn hold(&mut self, placement: &Placement) {
+        self.change(placement, |holds| holds.saturating_add(1));
+    }
+
+    pub(crate) fn let_go(&mut self, placement: &Placement) {
+        self.change(placement, |holds| holds.saturating_sub(1));
+    }
+
+    fn change(&mut self, placement: &Placement, change: fn(u32) -> u32) {
+        let catalogue = Arc::clone(&self.catalogue);
         for (address, placed) in &placement.devices {
-            self.add_holder(*address, claim);
-            for parent in self.parents_of(*address, placed) {
-                let held = self.held_vfs.entry(parent).or_default();
-                *held = held.saturating_add(1);
-                self.refresh(parent);
+            let slot = catalogue.find(*address);
+            match slot {
+                Some(slot) => self.change_listed(&catalogue, slot, change),
+                None => self.change_unlisted(&catalogue, *address, change),
             }
-            self.refresh_family(*address);
-        }
-    }
-
-    pub(crate) fn let_go(&mut self, claim: &ClaimId, placement: &Placement) {
-        for (address, placed) in &placement.devices {
-            self.drop_holder(*address, claim);
-            for parent in self.parents_of(*address, placed) {
-                self.drop_held_vf(parent);
-                self.refresh(parent);
-            }
-            self.refresh_family(*address);
-        }
-    }
-
-    fn add_holder(&mut self, address: PciAddress, claim: &ClaimId) {
-        let claims = self.holders.entry(address).or_default();
-        let first = claims.is_empty();
-        claims.insert(claim.clone());
-        if first && let Some(held) = self.held_beside(address) {
-            *held = held.saturating_add(1);
-        }
-    }
-
-    fn drop_holder(&mut self, address: PciAddress, claim: &ClaimId) {
-        let Some(claims) = self.holders.get_mut(&address) else { return };
-        claims.remove(claim);
-        if claims.is_empty() {
-            self.holders.remove(&address);
-            if let Some(held) = self.held_beside(address) {
-                *held = held.saturating_sub(1);
+            let known = slot.and_then(|slot| catalogue.entry(slot));
+            let booked = booked_parent(known, placed).and_then(|it| catalogue.find(it));
+            let listed = known.and_then(|entry| entry.parent);
+            for parent in listed.into_iter().chain(booked) {
+                self.change_of_vfs(&catalogue, parent, change);
             }
         }
     }
 
-    fn held_beside(&mut self, address: PciAddress) -> Option<&mut u64> {
-        let entry = self.catalogue.entry(self.catalogue.find(address)?)?;
-        self.held.get_mut(entry.pool)
+    fn change_listed(&mut self, catalogue: &Catalogue, slot: Slot, change: fn(u32) -> u32) {
+        let Some(holds) = self.holds.get_mut(slot) else { return };
+        let before = holds.own;
+        holds.own = change(before);
+        self.count_held(catalogue, slot, before);
+        self.refresh(catalogue, slot);
+        for vf in catalogue.vfs_of(slot) {
+            self.refresh(catalogue, *vf);
+        }
     }
 
-    fn drop_held_vf(&mut self, parent: PciAddress) {
-        let Some(held) = self.held_vfs.get_mut(&parent) else { return };
-        *held = held.saturating_sub(1);
-        if *held == 0 {
-            self.held_vfs.remove(&parent);
+    fn count_held(&mut self, catalogue: &Catalogue, slot: Slot, before: u32) {
+        let pool = catalogue.entry(slot).map(|entry| entry.pool);
+        let Some(counts) = pool.and_then(|pool| self.counts.get_mut(pool)) else { return };
+        let now = self.holds.get(slot).map_or(0, |holds| holds.own);
+        match (before, now) {
+            (0, 1..) => counts.held = counts.held.saturating_add(1),
+            (1.., 0) => counts.held = counts.held.saturating_sub(1),
+            _ => {}
         }
+    }
+
+    fn change_unlisted(
+        &mut self,
+        catalogue: &Catalogue,
+        address: PciAddress,
+        change: fn(u32) -> u32,
+    ) {
+        let holds = self.unlisted.entry(address).or_default();
+        *holds = change(*holds);
+        if *holds == 0 {
+            self.unlisted.remove(&address);
+        }
+        for vf in catalogue.orphans_of(address) {
+            self.refresh(catalogue, *vf);
+        }
+    }
+
+    fn change_of_vfs(&mut self, catalogue: &Catalogue, parent: Slot, change: fn(u32) -> u32) {
+        if let Some(holds) = self.holds.get_mut(parent) {
+            holds.of_vfs = change(holds.of_vfs);
+        }
+        self.refresh(catalogue, parent);
     }
 
     /// The PF that the host names now, and the one that the booking names, if another.
@@ -147,50 +218,48 @@ impl Index {
         address: PciAddress,
         placed: &PlacedDevice,
     ) -> impl Iterator<Item = PciAddress> + use<> {
-        let slot = self.catalogue.find(address);
-        let known = slot.and_then(|slot| self.catalogue.device(slot)).and_then(|it| it.parent);
-        let booked = placed.parent.filter(|parent| known != Some(*parent));
-        known.into_iter().chain(booked)
+        let known = self.catalogue.find(address).and_then(|slot| self.catalogue.entry(slot));
+        let observed = known.and_then(|entry| entry.device.parent);
+        observed.into_iter().chain(booked_parent(known, placed))
     }
 
-    fn refresh_family(&mut self, address: PciAddress) {
-        self.refresh(address);
-        let catalogue = Arc::clone(&self.catalogue);
-        if let Some(family) = catalogue.family(address) {
-            for slot in &family.vfs {
-                self.refresh_slot(&catalogue, *slot);
-            }
-        }
-    }
-
-    fn refresh(&mut self, address: PciAddress) {
-        let catalogue = Arc::clone(&self.catalogue);
-        if let Some(slot) = catalogue.find(address) {
-            self.refresh_slot(&catalogue, slot);
-        }
-    }
-
-    fn refresh_slot(&mut self, catalogue: &Catalogue, slot: Slot) {
+    fn refresh(&mut self, catalogue: &Catalogue, slot: Slot) {
         let Some(entry) = catalogue.entry(slot) else { return };
-        let barred = self.is_barred(entry);
-        if let Some(pool) = self.free.get_mut(entry.pool) {
-            if barred {
-                pool.remove(&slot);
-            } else {
-                pool.insert(slot);
+        let is_free = !self.is_barred(slot, entry);
+        if is_free == self.free.contains(entry.place) {
+            return;
+        }
+        let Some(counts) = self.counts.get_mut(entry.pool) else { return };
+        if is_free {
+            self.free.insert(entry.place);
+            self.open.insert(entry.pool);
+            counts.free = counts.free.saturating_add(1);
+        } else {
+            self.free.remove(entry.place);
+            counts.free = counts.free.saturating_sub(1);
+            if counts.free == 0 {
+                self.open.remove(entry.pool);
             }
         }
     }
 
-    fn is_barred(&self, entry: &Entry) -> bool {
-        let address = entry.device.address;
+    fn is_barred(&self, slot: Slot, entry: &Entry) -> bool {
         entry.shut
-            || self.holders.contains_key(&address)
-            || self.held_vfs.contains_key(&address)
-            || entry.device.parent.is_some_and(|parent| self.holders.contains_key(&parent))
+            || self.holds.get(slot).is_some_and(|holds| holds.own > 0 || holds.of_vfs > 0)
+            || self.is_parent_held(entry)
+    }
+
+    fn is_parent_held(&self, entry: &Entry) -> bool {
+        match (entry.parent, entry.device.parent) {
+            (Some(listed), _) => self.is_held(listed),
+            (None, Some(gone)) => self.unlisted.contains_key(&gone),
+            (None, None) => false,
+        }
     }
 }
 
-fn count(slots: &BTreeSet<Slot>) -> u64 {
-    u64::try_from(slots.len()).unwrap_or(u64::MAX)
+/// The PF that a booking names, where the host does not name the same.
+fn booked_parent(known: Option<&Entry>, placed: &PlacedDevice) -> Option<PciAddress> {
+    let observed = known.and_then(|entry| entry.device.parent);
+    placed.parent.filter(|parent| observed != Some(*parent))
 }

@@ -1,6 +1,7 @@
 //! PCI functions: their names, what a host offers of them, what requests match, and which are free.
 
 mod address;
+mod bits;
 mod catalogue;
 mod device;
 mod index;

@@ -1,5 +1,6 @@
 //! Devices alike.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::pci::address::PciAddress;
@@ -62,6 +63,24 @@ pub(crate) struct PoolEntry {
     pub(crate) first: Slot,
     /// Devices of it that are withheld themselves.
     pub(crate) withheld: Vec<Slot>,
+    /// Those of its devices.
+    pub(crate) places: Range<usize>,
+    /// The PF of its VFs, if the host lists that too.
+    pub(crate) parent: Option<Slot>,
+}
+
+impl PoolEntry {
+    pub(crate) fn of(key: PoolKey, first: Slot) -> Self {
+        Self { key, total: 0, first, withheld: Vec::new(), places: 0..0, parent: None }
+    }
+
+    /// One more place, right after those before.
+    pub(crate) fn extend_to(&mut self, place: usize) {
+        if self.places.is_empty() {
+            self.places.start = place;
+        }
+        self.places.end = place.saturating_add(1);
+    }
 }
 
 impl PoolKey {

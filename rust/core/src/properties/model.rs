@@ -66,7 +66,7 @@ impl Model {
     }
 
     fn held(&self) -> BTreeMap<PciAddress, PlacedDevice> {
-        self.bookings.values().flat_map(|placement| placement.devices.clone()).collect()
+        self.bookings.values().flat_map(|placement| &placement.devices).cloned().collect()
     }
 
     fn free_devices(&self) -> Vec<&Device> {
