@@ -40,6 +40,7 @@ class CaptureDriver:
             return host
         update = {
             "disk": self.manifest.disk,
+            "page_kib": self.manifest.page_kib,
             "observed_at": self.manifest.captured_at,
             "warnings": tuple(dict.fromkeys([*self.manifest.skipped, *host.warnings])),
         }

@@ -24,6 +24,8 @@ class Manifest(VersionedObject):
     captured_at: datetime
     redacted: bool = False
     """Whether names, addresses and serial numbers were replaced by made-up ones."""
+    page_kib: int | None = None
+    """Size of an ordinary page."""
     disk: Disk | None = None
     """The file system of `disk.path`, which no file of /sys or /proc tells."""
     files: int = 0

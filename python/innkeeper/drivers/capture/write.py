@@ -18,7 +18,7 @@ from innkeeper.drivers.capture.collect import Collected, collect
 from innkeeper.drivers.capture.manifest import MANIFEST, Manifest
 from innkeeper.drivers.capture.redact import redact as redacted_form
 from innkeeper.drivers.capture.serial_files import files_of
-from innkeeper.drivers.sysfs.identity import read_disk
+from innkeeper.drivers.sysfs.identity import read_disk, read_page_kib
 from innkeeper.drivers.sysfs.notes import Notes
 from innkeeper.drivers.sysfs.place import find_root
 from innkeeper.drivers.sysfs.tree import Tree
@@ -58,6 +58,7 @@ def write_capture(
         kernel=found.texts.get("proc/sys/kernel/osrelease", "").strip() or None,
         captured_at=(clock or SystemClock()).now(),
         redacted=redact,
+        page_kib=read_page_kib(place),
         disk=_disk(place, disk_path, redact=redact),
         files=len(found.texts),
         skipped=found.skipped,

@@ -18,6 +18,7 @@ from innkeeper.drivers.sysfs.identity import (
     read_disk,
     read_hostname,
     read_machine_id,
+    read_page_kib,
 )
 from innkeeper.drivers.sysfs.in_use import mark_used
 from innkeeper.drivers.sysfs.notes import Notes
@@ -96,6 +97,7 @@ class SysfsDriver:
             cells=memory.cells,
             memory_kib=memory.memory_kib,
             pages=memory.pages,
+            page_kib=read_page_kib(root),
             disk=read_disk(tree, root, self._disk_path),
             warnings=notes.lines(),
         )

@@ -48,6 +48,11 @@ def is_of_this_kernel(root: str) -> bool:
     return boot_ids[0] is not None and boot_ids[0] == boot_ids[1]
 
 
+def read_page_kib(root: str) -> int | None:
+    """Size of an ordinary page in KiB, which only a running kernel tells."""
+    return os.sysconf("SC_PAGE_SIZE") // 1024 if is_of_this_kernel(root) else None
+
+
 def _read_id(tree: Tree, path: str, form: re.Pattern[str]) -> str | None:
     text = tree.text(path)
     # A machine that was never booted says "uninitialized" or nothing.
