@@ -128,12 +128,12 @@ def test_a_claim_by_alias_from_asking_to_release(run: CommandLine) -> None:
 
 
 def test_policies_are_judged_by_the_cells_of_the_instance(run: CommandLine) -> None:
-    words = ("--device", "nic=3,numa_policy=required", "--cells", "2")
+    words = ("--device", "nic=3,numa_policy=required", "--on-cells", "2")
     made = claim(run, *words)
     assert {one["cell"] for one in made["placement"]["devices"]} == {2}
-    too_many = ("--device", "nic=1500,numa_policy=required", "--cells", "2")
+    too_many = ("--device", "nic=1500,numa_policy=required", "--on-cells", "2")
     refused = run("fit", *too_many).expect(3)
-    assert "would fit now: --device nic=1021,numa_policy=required --cells 2" in refused.err
+    assert "would fit now: --device nic=1021,numa_policy=required --on-cells 2" in refused.err
 
 
 def test_the_whole_host_can_be_held_and_given_back(run: CommandLine) -> None:
@@ -526,8 +526,8 @@ def test_a_captured_host_is_claimed_and_refused(host: CommandLine) -> None:
 
 
 def test_near_devices_of_a_captured_host(host: CommandLine) -> None:
-    made = claim(host, "--device", "nic=14,numa_policy=required", "--cells", "4")
+    made = claim(host, "--device", "nic=14,numa_policy=required", "--on-cells", "4")
     assert {one["cell"] for one in made["placement"]["devices"]} == {4}
-    refused = host("fit", "--device", "nic=1,numa_policy=required", "--cells", "4").expect(3)
+    refused = host("fit", "--device", "nic=1,numa_policy=required", "--on-cells", "4").expect(3)
     assert re.search(r"\bnuma \d+", refused.err)
-    host("fit", "--device", "nic=1,numa_policy=legacy", "--cells", "4").expect(0)
+    host("fit", "--device", "nic=1,numa_policy=legacy", "--on-cells", "4").expect(0)

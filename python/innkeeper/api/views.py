@@ -1,187 +1,36 @@
-"""What travels over HTTP beyond the objects themselves."""
+"""What is answered over HTTP beyond the objects themselves."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from innkeeper.objects import (
     Claim,
-    ClaimSpec,
-    ClaimState,
     Cordon,
-    CordonCause,
-    CordonKind,
     Device,
     DeviceRequest,
     Event,
     Finding,
-    Holder,
     Host,
     Inventory,
+    Misfit,
     PciFunction,
     Placement,
     Pool,
     Usage,
 )
-from innkeeper.objects.base import Name, PciAddress
-from innkeeper.objects.claim import Seconds
-
-EXAMPLE_ID = "6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11"
+from innkeeper.objects.base import PciAddress
 
 
 class View(BaseModel):
-    """An answer, or what is asked; unknown fields are refused."""
+    """An answer; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-# -- what is asked ---------------------------------------------------------------------------
-
-
-class ClaimOrder(ClaimSpec):
-    """A claim, how long to wait for room, and the process that it ends with."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "claim_id": EXAMPLE_ID,
-                    "name": "db-1",
-                    "request": {"vcpus": 4, "memory_mib": 8192, "disk_mib": 40_960},
-                    "holder": {"project": "shop", "reason": "database"},
-                    "wait_seconds": 30,
-                }
-            ]
-        }
-    )
-
-    wait_seconds: Seconds | None = None
-    """Wait for room at most so long; null answers at once."""
-    pid: Annotated[int, Field(strict=True, ge=1, le=2**22)] | None = None
-    """Confirm at once, and release when this process ends. It must be the peer's own or another of
-    its user, unless the peer is an admin."""
-
-    def spec(self, asking: Holder) -> ClaimSpec:
-        """The claim itself; who does not say whose it is means oneself."""
-        return owned_spec(self, asking)
-
-
-def owned_spec(spec: ClaimSpec, asking: Holder) -> ClaimSpec:
-    """The spec with the peer's user where the caller named none."""
-    holder = spec.holder
-    if "user" not in holder.model_fields_set:
-        holder = Holder(project=holder.project, user=asking.user, reason=holder.reason)
-    return ClaimSpec(
-        claim_id=spec.claim_id,
-        instance_uuid=spec.instance_uuid,
-        name=spec.name,
-        request=spec.request,
-        holder=holder,
-        lease_seconds=spec.lease_seconds,
-    )
-
-
-class BatchOrder(View):
-    """Many claims in one call: `all` or none of them, or `each` by itself."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "mode": "all",
-                    "orders": [
-                        {"name": "web-1", "request": {"vcpus": 2, "memory_mib": 4096}},
-                        {"name": "web-2", "request": {"vcpus": 2, "memory_mib": 4096}},
-                    ],
-                }
-            ]
-        }
-    )
-
-    orders: Annotated[tuple[ClaimSpec, ...], Field(min_length=1, max_length=1000)]
-    mode: Literal["all", "each"] = "all"
-
-
-class RenewOrder(View):
-    """A new length for the lease; null keeps the one that it has."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"lease_seconds": 600}]})
-
-    lease_seconds: Seconds | None = None
-
-
-class CordonOrder(View):
-    """What takes no new claims from now on, and why; those that hold it keep it."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"kind": "device", "subject": "0000:3b:00.1", "reason": "link flaps"},
-                {"kind": "cell", "subject": "1", "reason": "memory is being replaced"},
-            ]
-        }
-    )
-
-    kind: CordonKind
-    subject: Name | None = None
-    """The cell's id, the CPU's number, or the device's address; of the host nothing."""
-    reason: Name
-
-
-Limit = Annotated[int, Field(ge=1, le=1000)]
-"""The most entries of one page."""
-
-
-class ClaimQuery(View):
-    """Which claims."""
-
-    state: Annotated[list[ClaimState], Field(min_length=1, max_length=4)] = [
-        ClaimState.PENDING,
-        ClaimState.CONFIRMED,
-    ]
-    instance_uuid: UUID | None = None
-    limit: Limit = 100
-    marker: UUID | None = None
-
-
-class DeviceQuery(View):
-    """Which devices; all when nothing is said."""
-
-    free: bool | None = None
-    """True: those that could be claimed now; false: the others."""
-    held_by: UUID | None = None
-    """Those of one claim, by its id or its instance."""
-
-
-class UncordonQuery(View):
-    """Which of two cordons around one device."""
-
-    cause: CordonCause | None = None
-
-
-class FindingQuery(View):
-    """Which findings."""
-
-    cleared: bool = False
-    limit: Limit = 100
-    marker: Annotated[str, Field(max_length=64)] | None = None
-
-
-class EventQuery(View):
-    """Which history entries."""
-
-    after: Annotated[int, Field(ge=0, le=2**53)] = 0
-    claim_id: UUID | None = None
-    instance_uuid: UUID | None = None
-    limit: Limit = 100
-
-
-# -- what is answered ------------------------------------------------------------------------
 
 
 class Condition(View):
@@ -327,11 +176,13 @@ class BatchAnswer(View):
 
 
 class FitAnswer(View):
-    """Where it would be placed, and how many of its kind would fit."""
+    """Where it would be placed, how many of its kind would fit, and what ends that."""
 
     placement: Placement
     count: int | None
-    """Null when the search bound was reached before it was known."""
+    """One after another, at most 10,000; null when the search bound was reached before it was known."""
+    stopped_by: tuple[Misfit, ...] = ()
+    """Why one more would not fit: what runs out first. Empty at the most, and where `count` is null."""
 
 
 class FindingList(View):

@@ -14,12 +14,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from innkeeper.api.orders import ClaimOrder, CordonOrder
 from innkeeper.api.views import (
     AliasList,
     ClaimList,
-    ClaimOrder,
     CordonList,
-    CordonOrder,
     DeviceList,
     EventList,
     FindingList,

@@ -96,7 +96,7 @@ class LocalHost:
         from innkeeper import Ledger, take_inventory
         from innkeeper.requests.aliases import Aliases
         from innkeeper.requests.cells import require_cells
-        from innkeeper.tracker.convert import count_or_none, object_reasons, placement_object
+        from innkeeper.tracker.convert import object_reasons, placement_object, tally_of
 
         resolved = Aliases.of(self.config).resolve(request)
         inventory = take_inventory(self.host, self.config)
@@ -105,7 +105,8 @@ class LocalHost:
         # The nearest request is told in the caller's words.
         with object_reasons(request):
             placement = placement_object(ledger.fit(resolved))
-        return FitAnswer(placement=placement, count=count_or_none(ledger, resolved))
+        tally = tally_of(ledger, resolved)
+        return FitAnswer(placement=placement, count=tally.times, stopped_by=tally.stopped_by)
 
 
 def disk_of_the_state() -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from innkeeper.cli.device_words import device_flag, device_name
 from innkeeper.cli.quantities import count
+from innkeeper.cli.request_flags import request_flags, unsaid
+from innkeeper.cli.short_of import what_is_short
 from innkeeper.cli.tables import columns
-from innkeeper.objects import Misfit, Request
+from innkeeper.objects import CellMisfit, Misfit, Request
+from innkeeper.objects.cpu_spec import format_cpu_spec
 from innkeeper.objects.request import PoolFiltered
 
-_MOST_POOLS = 24
-"""Lines of one reason; pools that are alike share one."""
+_MOST_LINES = 24
+"""Lines of one reason; pools and cells that are alike share one."""
+
+_IN_MEBIBYTES = ("insufficient_memory", "insufficient_pages", "uneven_pages")
 
 
 def refusal_lines(reasons: Sequence[Misfit], nearest: Request | None) -> Iterator[str]:
@@ -27,6 +31,8 @@ def _reason(reason: Misfit) -> Iterator[str]:
     yield f"  {reason.resource}{which}: {reason.message}"
     if reason.pools:
         yield from (f"    {line}" for line in _pools(reason.pools))
+    if reason.cells:
+        yield from (f"    {line}" for line in _cells(reason.cells))
     for step in reason.filters:
         yield f"    {step.filter}: removed {step.removed}, left {step.left}"
 
@@ -38,10 +44,10 @@ def _pools(pools: Sequence[PoolFiltered]) -> Iterator[str]:
     alike: dict[tuple[object, ...], list[PoolFiltered]] = {}
     for pool in pools:
         alike.setdefault(_likeness(pool), []).append(pool)
-    rows = [_row(group) for group in list(alike.values())[:_MOST_POOLS]]
+    rows = [_row(group) for group in list(alike.values())[:_MOST_LINES]]
     head = ("POOL", "KIND", "CELL", "PARENT", "DEVICES", "REMOVED", "LEFT")
     yield from columns(head, rows).splitlines()
-    left_out = sum(map(len, list(alike.values())[_MOST_POOLS:]))
+    left_out = sum(map(len, list(alike.values())[_MOST_LINES:]))
     if left_out:
         yield f"and {count(left_out, 'more pool')}; `innkeeper fit -o json` has them all"
 
@@ -69,30 +75,43 @@ def _left(pool: PoolFiltered) -> int:
     return pool.filters[-1].left if pool.filters else pool.total
 
 
+# -- guest cells -----------------------------------------------------------------------------------
+
+
+def _cells(cells: Sequence[CellMisfit]) -> Iterator[str]:
+    """Host cells on which the same is short by the same number share a line."""
+    alike: dict[tuple[object, ...], list[CellMisfit]] = {}
+    for cell in cells:
+        alike.setdefault((cell.guest_cell, cell.code, cell.asked, cell.free), []).append(cell)
+    rows = [_cell_row(group) for group in list(alike.values())[:_MOST_LINES]]
+    head = ("GUEST CELL", "HOST CELLS", "SHORT OF", "ASKED", "FREE")
+    yield from columns(head, rows).splitlines()
+    left_out = sum(map(len, list(alike.values())[_MOST_LINES:]))
+    if left_out:
+        yield f"and {count(left_out, 'more cell')}; `innkeeper fit -o json` has them all"
+
+
+def _cell_row(alike: Sequence[CellMisfit]) -> Sequence[str]:
+    one = alike[0]
+    hosts = format_cpu_spec(each.cell for each in alike)
+    unit = " MiB" if one.code in _IN_MEBIBYTES else ""
+    numbers = (f"{one.asked}{unit}", f"{one.free}{unit}") if one.asked else ("", "")
+    return (str(one.guest_cell), hosts, what_is_short(one.code), *numbers)
+
+
 # -- what would fit ------------------------------------------------------------------------------
 
 
 def _nearest(nearest: Request | None) -> Iterator[str]:
-    flags = list(request_flags(nearest)) if nearest else []
-    if nearest is None or nearest == Request(cells=nearest.cells):
+    if nearest is None or not _asks(nearest):
         yield "  nothing of this kind would fit now"
         return
-    unsaid = [one for one in nearest.devices if device_flag(one) is None]
-    yield f"  would fit now: {' '.join(flags)}".rstrip()
-    for one in unsaid:
-        yield f"    and {one.count} of {device_name(one)}, as the spec says it"
+    yield f"  would fit now: {' '.join(request_flags(nearest))}".rstrip()
+    for words in unsaid(nearest):
+        yield f"    and {words}, as the spec says it"
 
 
-def request_flags(request: Request) -> Iterator[str]:
-    """A request in the words of the command line; devices that it has no words for are left out."""
-    if request.vcpus:
-        yield f"--vcpus {request.vcpus}"
-    if request.memory_mib:
-        yield f"--memory {request.memory_mib}MiB"
-    if request.disk_mib:
-        yield f"--disk {request.disk_mib}MiB"
-    yield from filter(None, map(device_flag, request.devices))
-    if request.cells is not None:
-        yield f"--cells {','.join(map(str, request.cells))}"
-    for name, number in request.counters.items():
-        yield f"--counter {name}={number}"
+def _asks(request: Request) -> bool:
+    """Whether it asks for anything, beside saying where and within which limits."""
+    amounts = (request.vcpus, request.memory_mib, request.disk_mib)
+    return any(amounts) or bool(request.devices or request.counters)

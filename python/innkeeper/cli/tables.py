@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from innkeeper.api.views import FitAnswer
+from innkeeper.cli.held import cell_lines, memory_mib, pages_text, pins_text, vcpu_count
 from innkeeper.cli.picture.lines import cells_of
 from innkeeper.cli.quantities import ago, printable, size, until
+from innkeeper.cli.short_of import what_runs_out
 from innkeeper.objects import Claim, ClaimState, Event, Finding, Placement
 
 
@@ -23,10 +25,13 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+_WIDE = ["INSTANCE", "CPUS", "CELLS", "PINS", "PAGES", "COUNTERS", "REASON", "PROCESS"]
+
+
 def claims_table(claims: Iterable[Claim], *, wide: bool = False) -> str:
     """One line a claim."""
     head = ["CLAIM", "STATE", "NAME", "VCPUS", "MEMORY", "DISK", "DEVICES", "HOLDER", "ENDS", "AGE"]
-    wide_head = ["INSTANCE", "CPUS", "COUNTERS", "REASON", "PROCESS"] if wide else []
+    wide_head = _WIDE if wide else []
     rows = [[*_claim_row(claim), *(_wide_cells(claim) if wide else [])] for claim in claims]
     return columns([*head, *wide_head], rows)
 
@@ -37,8 +42,8 @@ def _claim_row(claim: Claim) -> list[str]:
         str(claim.id),
         claim.state,
         claim.name or "",
-        str(placed.vcpus or ""),
-        size(placed.memory_mib) if placed.memory_mib else "",
+        str(vcpu_count(placed) or ""),
+        size(memory_mib(placed)) if memory_mib(placed) else "",
         size(placed.disk_mib) if placed.disk_mib else "",
         str(len(placed.devices) or ""),
         f"{claim.holder.project}/{claim.holder.user}",
@@ -54,9 +59,13 @@ def _ends(claim: Claim) -> str:
 
 
 def _wide_cells(claim: Claim) -> list[str]:
+    cells = claim.placement.cells
     return [
         str(claim.instance_uuid or ""),
         claim.placement.cpus,
+        " ".join(str(cell.cell) for cell in cells),
+        " ".join(filter(None, map(pins_text, cells))),
+        ", ".join(filter(None, map(pages_text, cells))),
         " ".join(f"{name}={count}" for name, count in sorted(claim.placement.counters.items())),
         claim.holder.reason or "",
         str(claim.process.pid) if claim.process else "",
@@ -65,9 +74,11 @@ def _wide_cells(claim: Claim) -> list[str]:
 
 def placement_table(placement: Placement) -> str:
     """What is held, one line each."""
+    vcpus, memory = vcpu_count(placement), memory_mib(placement)
     rows = [
-        ("vCPUs", f"{placement.vcpus} on CPUs {placement.cpus}" if placement.vcpus else ""),
-        ("memory", size(placement.memory_mib) if placement.memory_mib else ""),
+        ("vCPUs", f"{vcpus} on CPUs {placement.cpus}" if vcpus else ""),
+        ("memory", size(memory) if memory else ""),
+        *cell_lines(placement),
         ("disk", size(placement.disk_mib) if placement.disk_mib else ""),
         *((name, str(count)) for name, count in sorted(placement.counters.items())),
         *(
@@ -83,6 +94,18 @@ def fit_table(answer: FitAnswer) -> str:
     often = "at least once" if answer.count is None else f"{answer.count} times"
     times = "once" if answer.count == 1 else often
     return f"it fits, {times}\n{placement_table(answer.placement)}"
+
+
+def count_table(answer: FitAnswer) -> str:
+    """How many more of its kind, and what runs out then."""
+    if answer.count is None:
+        return "1 more; whether there is room for others was not decided within the search bound"
+    if not answer.stopped_by:
+        return f"{answer.count:,} more, and no end seen: counting stops there"
+    first, *rest = answer.stopped_by
+    lines = [f"{answer.count:,} more; then {what_runs_out(first)} run out: {first.message}"]
+    lines += [f"  and {what_runs_out(one)}: {one.message}" for one in rest]
+    return "\n".join(lines)
 
 
 def _cell(cell: int | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
@@ -11,49 +11,17 @@ from uuid import uuid4
 import typer
 from pydantic import ValidationError
 
-from innkeeper.api.views import ClaimOrder
+from innkeeper.api.orders import ClaimOrder
 from innkeeper.api.wrong_words import refusal_of
 from innkeeper.cli.flags import takes
 from innkeeper.cli.refs import parse_uuid
+from innkeeper.cli.request_words import RequestWords, given, said
 from innkeeper.cli.spec_file import read_spec
 from innkeeper.config.nearest import quoted
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Request
-from innkeeper.requests.sizes import (
-    parse_cells,
-    parse_count,
-    parse_counter,
-    parse_device,
-    parse_disk,
-    parse_duration,
-    parse_memory,
-)
+from innkeeper.requests.sizes import parse_duration
 
-VCpus = Annotated[str | None, typer.Option("--vcpus", metavar="N", help="vCPUs.")]
-Memory = Annotated[
-    str | None, typer.Option("--memory", metavar="SIZE", help="512MiB, 8GiB, or MiB as a number.")
-]
-Disk = Annotated[
-    str | None, typer.Option("--disk", metavar="SIZE", help="40GiB; a unit is needed.")
-]
-Devices = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--device",
-        metavar="WHAT=N",
-        help="PCI devices: ALIAS=N or VENDOR:PRODUCT=N, then ,numa_policy=P; may be repeated.",
-    ),
-]
-Cells = Annotated[
-    str | None,
-    typer.Option(
-        "--cells", metavar="0,2-3", help="Host cells it runs on: NUMA policies are judged by them."
-    ),
-]
-Counters = Annotated[
-    list[str] | None,
-    typer.Option("--counter", metavar="NAME=N", help="The operator's counters; may be repeated."),
-]
 Spec = Annotated[
     str | None,
     typer.Option(
@@ -74,18 +42,12 @@ Wait = Annotated[str | None, typer.Option("--wait", metavar="30s", help="Wait so
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimWords:
+class ClaimWords(RequestWords):
     """What the flags of a claim say, still as text; each field is one flag."""
 
     claim_id: ClaimId = None
     instance: Instance = None
     name: Name = None
-    vcpus: VCpus = None
-    memory: Memory = None
-    disk: Disk = None
-    devices: Devices = None
-    cells: Cells = None
-    counters: Counters = None
     project: Project = None
     reason: Reason = None
     lease: Lease = None
@@ -99,9 +61,9 @@ class ClaimWords:
             BadRequest: a word is wrong, or nothing is asked for.
         """
         words = read_spec(self.spec) if self.spec is not None else {}
-        request = _section(words, "request") | self._request()
-        holder = _section(words, "holder") | _given(project=self.project, reason=self.reason)
-        parts = _given(request=request, holder=holder or None, pid=pid)
+        request = self.over(_section(words, "request"))
+        holder = _section(words, "holder") | given(project=self.project, reason=self.reason)
+        parts = given(request=request, holder=holder or None, pid=pid)
         order = _validated({"claim_id": str(uuid4()), **words, **parts, **self._claim()})
         if order.request == Request():
             raise BadRequest(
@@ -110,51 +72,18 @@ class ClaimWords:
             )
         return order
 
-    def _request(self) -> dict[str, Any]:
-        return _given(
-            vcpus=_said(self.vcpus, parse_count, "--vcpus"),
-            memory_mib=_said(self.memory, parse_memory, "--memory"),
-            disk_mib=_said(self.disk, parse_disk, "--disk"),
-            devices=[_device_words(one) for one in self.devices or ()] or None,
-            cells=_said(self.cells, parse_cells, "--cells"),
-            counters=_counters(self.counters or ()) or None,
-        )
-
     def _claim(self) -> dict[str, Any]:
-        return _given(
-            claim_id=_said(self.claim_id, parse_uuid, "--claim-id"),
-            instance_uuid=_said(self.instance, parse_uuid, "--instance"),
+        return given(
+            claim_id=said(self.claim_id, parse_uuid, "--claim-id"),
+            instance_uuid=said(self.instance, parse_uuid, "--instance"),
             name=self.name,
-            lease_seconds=_said(self.lease, parse_duration, "--lease"),
-            wait_seconds=_said(self.wait, parse_duration, "--wait"),
+            lease_seconds=said(self.lease, parse_duration, "--lease"),
+            wait_seconds=said(self.wait, parse_duration, "--wait"),
         )
 
 
 takes_claim_words = takes(ClaimWords, "said")
 """Gives a command every flag of a claim."""
-
-
-def _device_words(text: str) -> dict[str, Any]:
-    """Only what is said: a daemon of an older release does not know the rest."""
-    return parse_device(text, what="--device").model_dump(mode="json", exclude_unset=True)
-
-
-def _given(**words: Any) -> dict[str, Any]:
-    return {key: value for key, value in words.items() if value is not None}
-
-
-def _counters(texts: Iterable[str]) -> dict[str, int]:
-    counters: dict[str, int] = {}
-    for text in texts:
-        name, count = parse_counter(text, what="--counter")
-        if name in counters:
-            raise BadRequest(f"--counter {name} is given twice")
-        counters[name] = count
-    return counters
-
-
-def _said(text: str | None, parse: Callable[..., Any], flag: str) -> Any:
-    return None if text is None else parse(text, what=flag)
 
 
 def _section(words: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +93,25 @@ def count_or_none(ledger: _core.Ledger, request: Request, limit: int = 10_000) -
         return ledger.count(request, limit)
     except Undecided:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many of one request fit one after another, and why not one more."""
+
+    times: int | None
+    """Null when the search bound was reached before it was known."""
+    stopped_by: tuple[Misfit, ...] = ()
+    """What runs out first; empty when the limit was reached."""
+
+
+def tally_of(ledger: _core.Ledger, request: Request, limit: int = 10_000) -> Tally:
+    """As `count_or_none`, with what runs out first."""
+    try:
+        tally = ledger.tally(request, limit)
+    except Undecided:
+        return Tally(None)
+    return Tally(tally.times, tuple(map(_misfit_object, tally.stopped_by)))
 
 
 @contextmanager

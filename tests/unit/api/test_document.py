@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 from tests.unit.api.conftest import Serve
 
-from innkeeper.api import views
+from innkeeper.api import orders
 from innkeeper.api.problems import STATUS_BY_CODE
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference/http-api.md"
@@ -77,7 +77,7 @@ def test_every_example_is_what_it_is_an_example_of(document: dict[str, Any]) -> 
     for _, _, operation in operations(document):
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")
         for example in (content or {}).get("examples", {}).values():
-            model: type[BaseModel] = getattr(views, content["schema"]["$ref"].rpartition("/")[2])
+            model: type[BaseModel] = getattr(orders, content["schema"]["$ref"].rpartition("/")[2])
             model.model_validate_json(json.dumps(example["value"]))
             checked += 1
     assert checked >= 3

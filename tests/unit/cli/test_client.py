@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from tests.unit.cli.program import CommandLine
 
-from innkeeper.api.views import ClaimOrder
+from innkeeper.api.orders import ClaimOrder
 from innkeeper.cli.client import Client
 from innkeeper.errors import Unreachable
 from innkeeper.objects import Request

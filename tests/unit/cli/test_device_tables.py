@@ -153,7 +153,7 @@ def test_a_refusal_has_the_pools_of_each_request_and_what_each_filter_removed() 
     assert lines[4] == "    spec: removed 2, left 8"
     assert lines[5] == (
         "  would fit now: --vcpus 2 --device nic=1,numa_policy=socket --device 8086:1572=3 "
-        "--cells 0,2"
+        "--on-cells 0,2"
     )
 
 

@@ -12,19 +12,11 @@ from innkeeper.api.answers import answer, unchanged
 from innkeeper.api.bodies import read_model, read_model_or_default
 from innkeeper.api.declare import answers, asks, tagged_answers
 from innkeeper.api.disconnect import unless_gone
+from innkeeper.api.orders import BatchOrder, ClaimOrder, ClaimQuery, RenewOrder, owned_spec
 from innkeeper.api.parts import ApiParts, operator, parts_of, reader
 from innkeeper.api.problems import problem_document
 from innkeeper.api.process_owner import require_tie_allowed
-from innkeeper.api.views import (
-    BatchAnswer,
-    BatchOrder,
-    BatchResult,
-    ClaimList,
-    ClaimOrder,
-    ClaimQuery,
-    RenewOrder,
-    owned_spec,
-)
+from innkeeper.api.views import BatchAnswer, BatchResult, ClaimList
 from innkeeper.api.wrong_words import named_from
 from innkeeper.errors import InnkeeperError
 from innkeeper.objects import Claim, ClaimSpec

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from innkeeper.api.answers import answer, unchanged
 from innkeeper.api.bodies import read_model
 from innkeeper.api.declare import answers, asks, tagged_answers
+from innkeeper.api.orders import CordonOrder, UncordonQuery
 from innkeeper.api.parts import ApiParts, operator, parts_of, reader
-from innkeeper.api.views import CordonList, CordonOrder, UncordonQuery
+from innkeeper.api.views import CordonList
 from innkeeper.errors import BadRequest, NotFound
 from innkeeper.objects import Cordon, CordonCause, CordonKind
 

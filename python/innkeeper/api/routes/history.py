@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from innkeeper.api.answers import answer
 from innkeeper.api.declare import answers
+from innkeeper.api.orders import EventQuery, FindingQuery
 from innkeeper.api.parts import operator, parts_of, reader
-from innkeeper.api.views import EventList, EventQuery, FindingList, FindingQuery
+from innkeeper.api.views import EventList, FindingList
 from innkeeper.objects import AuditReport
 
 router: Final = APIRouter(prefix="/v1", tags=["history"])

@@ -14,8 +14,9 @@ from innkeeper.api.answers import answer, answer_large, unchanged
 from innkeeper.api.bodies import read_model
 from innkeeper.api.declare import answers, asks, tagged_answers
 from innkeeper.api.device_views import DeviceSurvey, chosen
+from innkeeper.api.orders import DeviceQuery
 from innkeeper.api.parts import ApiParts, parts_of, reader
-from innkeeper.api.views import DeviceList, DeviceQuery, FitAnswer, HostView, PoolList
+from innkeeper.api.views import DeviceList, FitAnswer, HostView, PoolList
 
 router: Final = APIRouter(prefix="/v1", tags=["host"])
 
@@ -64,13 +65,13 @@ async def list_pools(request: Request) -> Response:
     openapi_extra=asks(objects.Request),
 )
 async def fit(request: Request) -> Response:
-    """Where it would be placed now, or every reason why not; nothing changes."""
+    """Where it would be placed now and how often, or every reason why not; nothing changes."""
     await reader(request)
     parts = parts_of(request)
     asked = await read_model(request, objects.Request)
     placement = parts.tracker.fit(asked)
-    count = await anyio.to_thread.run_sync(parts.tracker.count, asked)
-    return answer(FitAnswer(placement=placement, count=count))
+    tally = await anyio.to_thread.run_sync(parts.tracker.tally, asked)
+    return answer(FitAnswer(placement=placement, count=tally.times, stopped_by=tally.stopped_by))
 
 
 def host_view(parts: ApiParts) -> HostView:

@@ -6,8 +6,9 @@ from pydantic import BaseModel
 
 from innkeeper.api.views import FitAnswer
 from innkeeper.cli.forms import Form, data_writers, put
-from innkeeper.cli.placements import env_text, libvirt_text
-from innkeeper.cli.tables import claim_table, fit_table
+from innkeeper.cli.libvirt_xml import libvirt_text
+from innkeeper.cli.placements import env_text
+from innkeeper.cli.tables import claim_table, count_table, fit_table
 from innkeeper.errors import NoFit
 from innkeeper.objects import Claim, Misfit, Request
 
@@ -46,6 +47,18 @@ def put_fit(output: str, answer: FitAnswer) -> None:
             Form.WIDE: lambda: fit_table(answer),
             Form.ENV: lambda: env_text(answer.placement, None),
             Form.LIBVIRT: lambda: libvirt_text(answer.placement, None),
+            **data_writers(answer),
+        },
+    )
+
+
+def put_count(output: str, answer: FitAnswer) -> None:
+    """How many more, and what runs out then."""
+    put(
+        output,
+        {
+            Form.TABLE: lambda: count_table(answer),
+            Form.WIDE: lambda: count_table(answer),
             **data_writers(answer),
         },
     )

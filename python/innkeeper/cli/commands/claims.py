@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.api.views import RenewOrder
+from innkeeper.api.orders import RenewOrder
 from innkeeper.cli.catalogue import new_group
 from innkeeper.cli.commands.answers import put_claim, put_fit
 from innkeeper.cli.exits import say

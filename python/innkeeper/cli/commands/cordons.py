@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from innkeeper.api.cordon_words import cordoned_words, place_words
-from innkeeper.api.views import CordonOrder
+from innkeeper.api.orders import CordonOrder
 from innkeeper.api.wrong_words import refusal_of
 from innkeeper.cli.client import Client
 from innkeeper.cli.device_tables import cordons_table

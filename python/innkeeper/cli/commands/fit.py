@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import typer
 
-from innkeeper.cli.commands.answers import put_fit, put_refusal
+from innkeeper.cli.commands.answers import put_count, put_fit, put_refusal
+from innkeeper.cli.flags import takes
 from innkeeper.cli.forms import FitOutput
 from innkeeper.cli.local import Local, LocalHost, Root, Simulate, client_unless_local
 from innkeeper.cli.session import session_of
-from innkeeper.cli.words import ClaimWords, takes_claim_words
+from innkeeper.cli.words import ClaimWords
 from innkeeper.errors import NoFit
 
+Count = Annotated[
+    bool, typer.Option("--count", help="Only how many more would fit, and what runs out then.")
+]
 
-@takes_claim_words
+
+@dataclass(frozen=True, slots=True)
+class FitWords(ClaimWords):
+    """What the flags of a dry run say."""
+
+    count: Count = False
+
+
+@takes(FitWords, "said")
 def fit(
     context: typer.Context,
-    said: ClaimWords,
+    said: FitWords,
     local: Local = False,
     root: Root = None,
     simulate: Simulate = None,
@@ -29,4 +44,4 @@ def fit(
     except NoFit as refusal:
         put_refusal(output, refusal)
         raise
-    put_fit(output, answer)
+    (put_count if said.count else put_fit)(output, answer)

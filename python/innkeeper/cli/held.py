@@ -1,0 +1,64 @@
+"""What a placement holds in all: what floats, what is dedicated, and all pages together."""
+
+from __future__ import annotations
+
+from innkeeper.cli.quantities import page_size, size
+from innkeeper.objects import PlacedCell, Placement
+from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
+
+
+def vcpu_count(placement: Placement) -> int:
+    """VCPUs that float and those that have a CPU of their own."""
+    return placement.vcpus + sum(len(cell.pins) for cell in placement.cells)
+
+
+def memory_mib(placement: Placement) -> int:
+    """Ordinary memory and hugepages; what lies in cells is counted there whatever it is made of."""
+    return max(placement.memory_mib, sum(cell.memory_mib for cell in placement.cells))
+
+
+def hugepage_cells(placement: Placement) -> tuple[PlacedCell, ...]:
+    """Cells whose memory comes from hugepages.
+
+    `Placement.memory_mib` is what comes from the host's smallest pages: where there is any, the least
+    size in the cells is theirs.
+    """
+    sized = [cell for cell in placement.cells if cell.page_kib and cell.memory_mib]
+    small = min((cell.page_kib or 0 for cell in sized), default=0) if placement.memory_mib else 0
+    return tuple(cell for cell in sized if cell.page_kib != small)
+
+
+def pins_text(cell: PlacedCell) -> str:
+    """`0:4 1:20`: each dedicated vCPU and its CPU."""
+    return " ".join(f"{vcpu}:{cpu}" for vcpu, cpu in sorted(cell.pins.items()))
+
+
+def pages_text(cell: PlacedCell) -> str:
+    """`2 x 1 GiB`; empty where the pages are not counted."""
+    return f"{cell.pages} x {page_size(cell.page_kib)}" if cell.page_kib and cell.pages else ""
+
+
+def cell_lines(placement: Placement) -> tuple[tuple[str, str], ...]:
+    """A name and a line of text for each guest cell."""
+    return tuple(
+        (f"guest cell {number}", _cell_text(cell)) for number, cell in enumerate(placement.cells)
+    )
+
+
+def _cell_text(cell: PlacedCell) -> str:
+    pages = pages_text(cell)
+    parts = (
+        f"on cell {cell.cell}",
+        size(cell.memory_mib) + (f" in {pages}" if pages else "") if cell.memory_mib else "",
+        f"vCPUs {cell.shared} over CPUs {cell.cpus}" if cell.shared else "",
+        f"vCPU:CPU {pins_text(cell)}" if cell.pins else "",
+        f"emulator on CPU {cell.emulator}" if cell.emulator else "",
+        _idle_text(cell),
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _idle_text(cell: PlacedCell) -> str:
+    busy = frozenset(cell.pins.values()) | parse_cpu_spec(cell.emulator)
+    idle = format_cpu_spec(parse_cpu_spec(cell.charged) - busy)
+    return f"CPUs {idle} kept idle" if idle else ""
