@@ -247,6 +247,8 @@ class CellUsage:
     cell: int
     shared_vcpus: int
     """vCPUs that float over its shared CPUs."""
+    dedicated_vcpus: int
+    """vCPUs that have a CPU each."""
     dedicated_cpus: Amounts
     charged: str
     """Its CPUs that somebody holds alone, in the kernel's list format."""

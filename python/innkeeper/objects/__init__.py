@@ -9,7 +9,15 @@ from innkeeper.objects.homes import load
 if TYPE_CHECKING:
     from innkeeper.objects.base import VersionedObject
     from innkeeper.objects.change_set import ChangeSet
-    from innkeeper.objects.claim import AfterUse, Claim, ClaimSpec, ClaimState, Holder, Process
+    from innkeeper.objects.claim import (
+        AfterUse,
+        Claim,
+        ClaimSpec,
+        ClaimState,
+        ClaimUpdate,
+        Holder,
+        Process,
+    )
     from innkeeper.objects.compute_node import ComputeNode, ComputeNodeList
     from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
     from innkeeper.objects.cpu_model import VirtCPUFeature, VirtCPUModel, VirtCPUTopology
@@ -89,6 +97,7 @@ __all__ = [
     "Claim",
     "ClaimSpec",
     "ClaimState",
+    "ClaimUpdate",
     "ComputeNode",
     "ComputeNodeList",
     "Cordon",

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from innkeeper.objects.base import Amount, Name, PciAddress, VersionedObject
 from innkeeper.objects.history import Added
-from innkeeper.objects.request import Placement, Request
+from innkeeper.objects.request import Mebibytes, Placement, Request, VCpus
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400, allow_inf_nan=False)]
 
@@ -67,6 +67,16 @@ class ClaimSpec(VersionedObject):
     lease_seconds: Seconds | None = None
 
 
+class ClaimUpdate(VersionedObject):
+    """What a claim that runs is to have instead; null leaves it as it is."""
+
+    vcpus: VCpus | None = None
+    """Of an instance with a topology: spread evenly over its guest cells."""
+    memory_mib: Mebibytes | None = None
+    """Likewise."""
+    disk_mib: Mebibytes | None = None
+
+
 class Claim(VersionedObject):
     """A durable booking; changed only by writing its next form."""
 
@@ -82,7 +92,8 @@ class Claim(VersionedObject):
     request: Request
     placement: Placement
     fingerprint: str
-    """SHA-256 over the caller's words, in hex: the same id with other words is a conflict."""
+    """SHA-256 over the words that it was made with, in hex: the same id with other words is a conflict.
+    An update leaves it, so who repeats the first call finds the claim as it is now."""
     lease_seconds: Seconds | None = None
     process: Process | None = None
     created_at: datetime

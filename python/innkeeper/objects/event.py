@@ -28,13 +28,18 @@ class EventKind(StrEnum):
     CLEARED = "cleared"
     CORDONED = "cordoned"
     UNCORDONED = "uncordoned"
+    UPDATED = "updated"
 
 
 class Event(VersionedObject):
     """One entry of history."""
 
-    VERSION = "1.1"
-    HISTORY = {"1.0": "first", "1.1": NewValues("kind", "cordoned", "uncordoned")}
+    VERSION = "1.2"
+    HISTORY = {
+        "1.0": "first",
+        "1.1": NewValues("kind", "cordoned", "uncordoned"),
+        "1.2": NewValues("kind", "updated"),
+    }
 
     sequence: Amount | None = None
     """Given by the store at commit, without a reader ever seeing a later one first."""

@@ -12,6 +12,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "Claim",
         "ClaimSpec",
         "ClaimState",
+        "ClaimUpdate",
         "Holder",
         "Process",
     ),

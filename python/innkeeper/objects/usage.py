@@ -32,6 +32,9 @@ class PageUsage(VersionedObject):
 class CellUsage(VersionedObject):
     """What is held of one cell of the host."""
 
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("dedicated_vcpus")}
+
     cell: Amount
     shared_vcpus: Amount
     """vCPUs that float over its shared CPUs."""
@@ -42,6 +45,8 @@ class CellUsage(VersionedObject):
     """Of instances with a topology, whatever pages it is of."""
     pages: tuple[PageUsage, ...] = ()
     """By size, ascending."""
+    dedicated_vcpus: Amount = 0
+    """vCPUs that have a CPU each; emulators and idle siblings take CPUs beside."""
 
 
 class Usage(VersionedObject):

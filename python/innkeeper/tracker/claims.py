@@ -76,7 +76,7 @@ class Claims:
         """
         claim_id = (await self.find(ref)).id
         async with self._parts.register.turn(claim_id):
-            claim = await self._find_live(claim_id)
+            claim = await self.find_live(claim_id)
             if claim.state is ClaimState.CONFIRMED:
                 return claim
             lease = claim.lease_seconds
@@ -97,7 +97,7 @@ class Claims:
         """
         claim_id = (await self.find(ref)).id
         async with self._parts.register.turn(claim_id):
-            claim = await self._find_live(claim_id)
+            claim = await self.find_live(claim_id)
             lease = lease_seconds or claim.lease_seconds
             if lease is None and claim.state is ClaimState.CONFIRMED:
                 raise NoLease(
@@ -124,7 +124,7 @@ class Claims:
         """
         claim_id = (await self.find(ref)).id
         async with self._parts.register.turn(claim_id):
-            claim = await self._find_live(claim_id)
+            claim = await self.find_live(claim_id)
             if claim.state is not ClaimState.PENDING:
                 raise NotPending(
                     f"claim {claim.id} is {claim.state}, only a pending one can be aborted; "
@@ -142,7 +142,7 @@ class Claims:
         """
         claim_id = (await self.find(ref)).id
         async with self._parts.register.turn(claim_id):
-            claim = await self._find_live(claim_id)
+            claim = await self.find_live(claim_id)
             pending = claim.state is ClaimState.PENDING
             return (await self.end([claim], ABORT if pending else RELEASE, by=by))[0]
 
@@ -182,7 +182,12 @@ class Claims:
         else:
             self._parts.processes.watch(claim.id, tied.take())
 
-    async def _find_live(self, claim_id: UUID) -> Claim:
+    async def find_live(self, claim_id: UUID) -> Claim:
+        """A claim that still holds something, in its turn.
+
+        Raises:
+            UnknownClaim, AlreadyReleased
+        """
         claim = self._parts.register.find(claim_id)
         if claim is None:
             claim = await self.find(claim_id)
@@ -219,13 +224,11 @@ class Claims:
 
     @contextmanager
     def _leaving(self, claims: Sequence[Claim]) -> Iterator[None]:
-        leaving = self._parts.leaving
-        leaving.update((claim.id, claim) for claim in claims)
+        self._parts.leaving.end(claims)
         try:
             yield
         finally:
-            for claim in claims:
-                del leaving[claim.id]
+            self._parts.leaving.forget(claims)
 
     def _ended(self, claims: Sequence[Claim], dirt: Sequence[Cordon]) -> None:
         for claim in claims:

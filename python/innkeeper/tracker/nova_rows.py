@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Inventory, Usage
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Inventory
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
 from innkeeper.objects.host import Host
 from innkeeper.objects.instance import Instance
 from innkeeper.objects.pci_pool import PciDevicePoolList
 from innkeeper.objects.service import Service
+from innkeeper.requests.numa_words.nova_placed import nova_of_placed
+from innkeeper.tracker.nova_totals import Totals, all_memory_mib, all_vcpus
 
 
 class Rows(Protocol):
@@ -86,22 +88,16 @@ def compute_node_row(
     node: str,
     host: Host,
     inventory: Inventory,
-    usage: Usage,
+    totals: Totals,
     pools: PciDevicePoolList,
-    leaving: Sequence[Claim],
+    cells: str | None,
 ) -> ComputeNode:
-    """Totals of the host, MiB for memory and GiB for disks.
+    """Totals of the host, MiB for memory and GiB for disks; `cells` is a text that holds a topology.
 
     What is reserved counts as used, and free amounts may be negative, as in Nova.
     """
-    memory_used = usage.memory_mib.used + usage.memory_mib.reserved
-    memory_used -= sum(claim.placement.memory_mib for claim in leaving)
-    disk_used = usage.disk_mib.used + usage.disk_mib.reserved
-    disk_used -= sum(claim.placement.disk_mib for claim in leaving)
-    vcpus_used = usage.vcpus.used + usage.vcpus.reserved
-    vcpus_used -= sum(claim.placement.vcpus for claim in leaving)
     memory_mb = host.memory_kib // 1024
-    local_gb = usage.disk_mib.total // GIB
+    local_gb = inventory.disk_mib.total // GIB
     return ComputeNode(
         uuid=node_uuid(node),
         host=node,
@@ -112,17 +108,18 @@ def compute_node_row(
         vcpus=inventory.vcpus.total,
         memory_mb=memory_mb,
         local_gb=local_gb,
-        vcpus_used=vcpus_used,
-        memory_mb_used=memory_used,
-        local_gb_used=_gib_up(disk_used),
-        free_ram_mb=memory_mb - memory_used,
-        free_disk_gb=local_gb - _gib_up(disk_used),
-        running_vms=usage.claims - len(leaving),
+        vcpus_used=totals.vcpus,
+        memory_mb_used=totals.memory_mib,
+        local_gb_used=_gib_up(totals.disk_mib),
+        free_ram_mb=memory_mb - totals.memory_mib,
+        free_disk_gb=local_gb - _gib_up(totals.disk_mib),
+        running_vms=totals.claims,
         current_workload=0,
         cpu_allocation_ratio=inventory.vcpus.allocation_ratio,
         ram_allocation_ratio=inventory.memory_mib.allocation_ratio,
         disk_allocation_ratio=inventory.disk_mib.allocation_ratio,
         pci_device_pools=pools,
+        numa_topology=cells,
     )
 
 
@@ -147,8 +144,8 @@ def _instance_row(node: str, claim: Claim) -> Instance:
         display_name=claim.name,
         host=node if here else None,
         node=node if here else None,
-        vcpus=claim.placement.vcpus,
-        memory_mb=claim.placement.memory_mib,
+        vcpus=all_vcpus(claim.placement),
+        memory_mb=all_memory_mib(claim.placement),
         root_gb=_gib_up(claim.placement.disk_mib),
         ephemeral_gb=0,
         vm_state=_VM_STATES[claim.state],
@@ -156,6 +153,8 @@ def _instance_row(node: str, claim: Claim) -> Instance:
     )
     if not here:
         row.deleted = True
+    elif (topology := claim.request.topology) is not None:
+        row.numa_topology = nova_of_placed(topology, claim.placement.cells)
     return row
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from innkeeper import _core
 from innkeeper.clock import Clock
@@ -20,6 +19,7 @@ from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.bell import Bell
 from innkeeper.tracker.cordon_table import CordonTable
 from innkeeper.tracker.lapses import DueClaims, Expiries
+from innkeeper.tracker.leaving import Leaving
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.register import Register
 from innkeeper.tracker.waiting import WaitingLine
@@ -53,9 +53,7 @@ class Parts:
     rules: DeviceRules
     aliases: Aliases
     draining: bool = False
-    leaving: dict[UUID, Claim] = field(default_factory=dict)
-    """Claims whose end is being written: the ledger still holds what they held."""
-
+    leaving: Leaving = field(default_factory=Leaving)
     others: OthersPages = NOBODY
     """Hugepages that are in use without a claim, as of the last observation."""
     marks_in_ledger: tuple[Cordon, ...] = ()

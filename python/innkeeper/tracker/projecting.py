@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from innkeeper.objects import ChangeSet, Claim, PciDevice, PciFunction
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
-from innkeeper.tracker.convert import usage_object
 from innkeeper.tracker.device_book import DeviceBook
 from innkeeper.tracker.device_rows import device_row
+from innkeeper.tracker.nova_cells import NovaCells
 from innkeeper.tracker.nova_rows import compute_node_row, instance_rows, service_row
+from innkeeper.tracker.nova_totals import Totals
 from innkeeper.tracker.parts import Parts
 
 
@@ -23,6 +24,7 @@ class Projecting:
         for claim in parts.register:
             self._book.follow(claim)
         self._functions: Mapping[str, PciFunction] = {}
+        self._cells = NovaCells(parts.config.nova.release)
 
     def of_host(self) -> tuple[VersionedObject, ...]:
         """Service, node, devices whose row may be another, and instances that hold any of these.
@@ -90,13 +92,14 @@ class Projecting:
         yield from instance_rows(node, claims)
 
     def _node_row(self) -> ComputeNode:
-        """The ledger still holds what is being released: those who are leaving do not count."""
+        """The ledger still holds what is being given back: that does not count."""
         parts = self._parts
+        usage, leaving = parts.ledger.usage(), parts.leaving
         return compute_node_row(
             parts.node,
             parts.host,
             parts.inventory,
-            usage_object(parts.ledger.usage()),
+            Totals.of(usage, leaving),
             self._book.pools.as_object(),
-            tuple(parts.leaving.values()),
+            self._cells.text(parts.inventory, usage, leaving.placements),
         )

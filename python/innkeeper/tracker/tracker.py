@@ -1,14 +1,13 @@
 """The async owner of one host's ledger.
 
-It composes the lives that are told elsewhere: `placing` and `claims` (a claim), `waiting` (the line
-for room), `audits`; `writing` makes steps durable, `register` shows what is durable.
+It composes the lives that are told elsewhere: `placing`, `claims` and `updates` (a claim), `waiting`
+(the line for room), `audits`; `writing` makes steps durable, `register` and `showing` tell what is.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
@@ -26,40 +25,29 @@ from innkeeper.objects import (
     Claim,
     ClaimSpec,
     ClaimState,
+    ClaimUpdate,
     Event,
     Finding,
     Holder,
-    Host,
-    Inventory,
-    Placement,
-    Pool,
     Request,
-    Usage,
 )
 from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.remarks import Remark
-from innkeeper.store.base import Opened, Store, StoreStatistics
+from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.audits import LIVE, Audits
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.cleaning import Cleaning
-from innkeeper.tracker.convert import (
-    Tally,
-    count_or_none,
-    object_reasons,
-    placement_object,
-    pool_objects,
-    tally_of,
-    usage_object,
-)
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.ends import Ends
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placed, Placing
 from innkeeper.tracker.processes import ProcessWatch, tie
+from innkeeper.tracker.showing import Showing
 from innkeeper.tracker.sync import require_new_cpus
+from innkeeper.tracker.updates import Updates
 from innkeeper.tracker.watching import Watching
 
 log = structlog.get_logger(__name__)
@@ -67,17 +55,7 @@ log = structlog.get_logger(__name__)
 PRUNE_SECONDS = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class TrackerStatistics:
-    """Counts of this moment, beside the store's since it was opened."""
-
-    claims: int
-    waiting: int
-    in_doubt: int
-    store: StoreStatistics
-
-
-class Tracker:
+class Tracker(Showing):
     """Books, writes and watches the claims of one host.
 
     As a library: `async with Tracker(...) as tracker`. A service calls `start`, `run` and `close`.
@@ -136,6 +114,7 @@ class Tracker:
         self._processes = self._parts.processes
         self._claims = Claims(self._parts)
         self._placing = Placing(self._parts, self._claims)
+        self._updates = Updates(self._parts, self._claims)
         self._cordons = Cordons(self._parts)
         self._cleaning = Cleaning(self._parts, self._cordons)
         self._cordons.kept_off = self._cleaning.kept_off
@@ -202,88 +181,6 @@ class Tracker:
             self._parts.line.serve()
             self._parts.look_due.ring()
             warn_of_retired(self._parts.offer.remarks)
-
-    # -- what there is -----------------------------------------------------------------------
-
-    @property
-    def host(self) -> Host:
-        """The host as it was last observed."""
-        return self._parts.host
-
-    @property
-    def inventory(self) -> Inventory:
-        """What may be handed out."""
-        return self._parts.inventory
-
-    @property
-    def rules(self) -> DeviceRules:
-        """The operator's device specs."""
-        return self._parts.rules
-
-    @property
-    def aliases(self) -> Aliases:
-        """The operator's names for devices."""
-        return self._parts.aliases
-
-    @property
-    def generation(self) -> int:
-        """The ledger's generation on disk: what every answer so far is contained in."""
-        return self._parts.writer.generation
-
-    @property
-    def edition(self) -> str:
-        """Changes whenever any answer about claims, usage, pools or devices may have changed.
-
-        The generation alone does not tell: claims of one batch share it and appear one by one.
-        """
-        parts = self._parts
-        return f"{self.generation}.{parts.ledger.generation}.{parts.register.changes}"
-
-    def usage(self) -> Usage:
-        """The sums over all bookings, those that are being written included."""
-        return usage_object(self._parts.ledger.usage())
-
-    def pools(self) -> tuple[Pool, ...]:
-        """Devices alike, counted."""
-        return pool_objects(self._parts.ledger.pools())
-
-    def device_holders(self) -> Mapping[str, UUID]:
-        """Claim by device address."""
-        return self._parts.register.device_holders()
-
-    def fit(self, request: Request) -> Placement:
-        """Where it would be placed now; nothing changes.
-
-        Raises:
-            BadRequest: an alias or a cell that the host does not have.
-            NoFit: every reason, and the nearest request that fits.
-            Undecided: the search bound was reached.
-        """
-        with object_reasons(request):
-            return placement_object(self._parts.ledger.fit(self._parts.resolve(request)))
-
-    def count(self, request: Request, limit: int = 10_000) -> int | None:
-        """How many such requests would fit one after another, at most `limit`.
-
-        Null when the search bound was reached before it was known.
-
-        Raises:
-            BadRequest: an alias or a cell that the host does not have.
-        """
-        return count_or_none(self._parts.ledger, self._parts.resolve(request), limit)
-
-    def tally(self, request: Request, limit: int = 10_000) -> Tally:
-        """As `count`, with what runs out first."""
-        return tally_of(self._parts.ledger, self._parts.resolve(request), limit)
-
-    def statistics(self) -> TrackerStatistics:
-        """Counts for metrics and tests."""
-        return TrackerStatistics(
-            claims=len(self._parts.register),
-            waiting=len(self._parts.line),
-            in_doubt=self._parts.writer.in_doubt,
-            store=self._store.statistics(),
-        )
 
     # -- claims ------------------------------------------------------------------------------
 
@@ -358,6 +255,10 @@ class Tracker:
     async def renew(self, ref: UUID, *, by: Holder, lease_seconds: float | None = None) -> Claim:
         """See `Claims.renew`."""
         return await self._claims.renew(ref, by=by, lease_seconds=lease_seconds)
+
+    async def update(self, ref: UUID, change: ClaimUpdate, *, by: Holder) -> Claim:
+        """See `Updates.update`."""
+        return await self._updates.update(ref, change, by=by)
 
     async def abort(self, ref: UUID, *, by: Holder) -> Claim:
         """See `Claims.abort`."""

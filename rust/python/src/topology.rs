@@ -266,6 +266,7 @@ impl From<inner::CellAccount> for CellUsage {
         Self {
             cell: account.cell,
             shared_vcpus: account.shared_vcpus,
+            dedicated_vcpus: account.dedicated_vcpus,
             dedicated_cpus: account.dedicated_cpus.into(),
             charged: account.charged.to_string(),
             memory_mib: account.memory_mib,

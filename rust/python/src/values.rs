@@ -150,6 +150,7 @@ value! {
     CellUsage {
         cell: i64,
         shared_vcpus: u64,
+        dedicated_vcpus: u64,
         dedicated_cpus: Amounts,
         charged: String,
         memory_mib: u64,

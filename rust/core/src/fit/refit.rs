@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::amounts::{Amounts, Resource};
 use crate::book::Book;
+use crate::cpuset::CpuList;
 use crate::fit::{Room, Steps, amounts, cells, cpus_of, explain};
 use crate::ids::ClaimId;
 use crate::misfit::{Misfit, Nearest, NoFit, Refusal};
@@ -14,7 +15,8 @@ use crate::topology::PlacedCell;
 /// What a claim would hold if it asked for this instead: the same devices, the same cells, and the same
 /// CPUs for the vCPUs that stay.
 ///
-/// `book` is without the claim. The guest cells of the request are as many as the claim has.
+/// `book` is without the claim. The guest cells of the request are as many as the claim has. Only what
+/// grows needs room: less is never refused, whatever was cordoned or oversold meanwhile.
 pub(crate) fn refit(
     room: Room<'_>,
     claim: &ClaimId,
@@ -22,12 +24,13 @@ pub(crate) fn refit(
     request: &Request,
 ) -> Result<Placement, Refusal> {
     let mut steps = Steps::default();
-    let bare = request.without_devices();
     let Some(topology) = request.topology() else {
-        if amounts::fit(room, &bare) {
-            return Ok(Placement { amounts: bare.amounts().clone(), ..held.clone() });
+        let grown = grown(request, request.amounts(), held);
+        if !fits(room, &grown) {
+            return Err(explain(room, &grown, &mut steps));
         }
-        return Err(explain(room, &bare, &mut steps));
+        let amounts = request.amounts().clone();
+        return Ok(Placement { amounts, cpus: floating(room, request, held), ..held.clone() });
     };
     let kept: Vec<(PlacedCell, PlacedCell)> = held
         .cells
@@ -41,14 +44,33 @@ pub(crate) fn refit(
     let room = Room { book: &book, ..room };
     let placed = cells::refit(room, request, topology, &kept).map_err(refusal)?;
     let amounts = amounts_of(request, &placed, room);
-    let whole = amounts.iter().fold(Request::default(), |request, (resource, amount)| {
-        request.with_amount(resource.clone(), *amount)
-    });
-    let whole = whole.within(request.limits());
-    if !amounts::fit(room, &whole) {
-        return Err(explain(room, &whole, &mut steps));
+    let grown = grown(request, &amounts, held);
+    if !fits(room, &grown) {
+        return Err(explain(room, &grown, &mut steps));
     }
     Ok(Placement { amounts, cpus: cpus_of(&placed), cells: placed, devices: held.devices.clone() })
+}
+
+/// The part of it that is more than what is held.
+fn grown(request: &Request, amounts: &Amounts, held: &Placement) -> Request {
+    let more = amounts.iter().filter(|(resource, amount)| **amount > held.amount(resource));
+    let grown = more.fold(Request::default(), |grown, (resource, amount)| {
+        grown.with_amount(resource.clone(), *amount)
+    });
+    grown.within(request.limits())
+}
+
+fn fits(room: Room<'_>, grown: &Request) -> bool {
+    let nothing_grows = grown.amounts().is_empty();
+    nothing_grows || (room.inventory.cordon().is_none() && amounts::fit(room, grown))
+}
+
+/// CPUs that it floats over: those that it has, and the host's for its first vCPU.
+fn floating(room: Room<'_>, request: &Request, held: &Placement) -> CpuList {
+    if held.cpus.is_empty() && request.asks_for_vcpus() {
+        return room.inventory.shared_cpus().clone();
+    }
+    held.cpus.clone()
 }
 
 /// What counts against the whole host.
@@ -68,4 +90,57 @@ fn amounts_of(request: &Request, placed: &[PlacedCell], room: Room<'_>) -> Amoun
 #[expect(clippy::boxed_local, reason = "it is what `map_err` hands over")]
 fn refusal(misfit: Box<Misfit>) -> Refusal {
     Box::new(NoFit { reasons: vec![*misfit], nearest: Nearest::default() }).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::amounts::Resource;
+    use crate::ledger::{Ledger, UpdateError};
+    use crate::misfit::Refusal;
+    use crate::samples::{id, plain_host, vcpus};
+
+    fn used(ledger: &Ledger) -> u64 {
+        ledger.usage().amounts[&Resource::Vcpus].used
+    }
+
+    #[test]
+    fn the_most_of_both_is_held_until_it_is_settled() {
+        for (wanted, most) in [(2, 4), (6, 6)] {
+            let mut ledger = Ledger::new(plain_host());
+            ledger.book(id("a"), &vcpus(4)).unwrap();
+            let updated = ledger.update(&id("a"), &vcpus(wanted)).unwrap();
+            assert_eq!(used(&ledger), most);
+            ledger.settle(&id("a"), updated).unwrap();
+            assert_eq!(used(&ledger), wanted);
+        }
+    }
+
+    #[test]
+    fn what_is_refused_changes_nothing() {
+        let mut ledger = Ledger::new(plain_host());
+        ledger.book(id("a"), &vcpus(4)).unwrap();
+        let generation = ledger.generation();
+        let refused = ledger.update(&id("a"), &vcpus(17)).unwrap_err();
+        let UpdateError::Refused(Refusal::NoFit(no_fit)) = refused else { panic!("{refused:?}") };
+        assert_eq!((no_fit.reasons[0].asked, no_fit.reasons[0].free), (17, 16));
+        assert_eq!(no_fit.nearest.amounts, [(Resource::Vcpus, 16)].into());
+        let unknown = ledger.update(&id("b"), &vcpus(1));
+        assert_eq!(unknown, Err(UpdateError::NotBooked { claim: id("b") }));
+        assert_eq!((used(&ledger), ledger.generation()), (4, generation));
+    }
+
+    #[test]
+    fn only_what_grows_needs_room() {
+        let mut ledger = Ledger::new(plain_host());
+        let both = vcpus(12).with_amount(Resource::MemoryMib, 512);
+        ledger.book(id("a"), &both).unwrap();
+        let shrunk = plain_host().with_kept_off(Resource::Vcpus, 8, "cell 1 cordoned: fan");
+        ledger.observe(shrunk.cordoned("fire"));
+        let less = vcpus(10).with_amount(Resource::MemoryMib, 512);
+        let settled = ledger.update(&id("a"), &less).unwrap();
+        ledger.settle(&id("a"), settled).unwrap();
+        let more = vcpus(10).with_amount(Resource::MemoryMib, 513);
+        let refused = ledger.update(&id("a"), &more).unwrap_err();
+        assert!(refused.to_string().contains("this host takes no new claims: fire"), "{refused}");
+    }
 }

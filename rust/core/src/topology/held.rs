@@ -24,6 +24,7 @@ pub(crate) struct Held {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CellHeld {
     pub(crate) shared_vcpus: u128,
+    pub(crate) dedicated_vcpus: u128,
     /// MiB, whatever pages it is of.
     pub(crate) memory_mib: u128,
     /// Pages by size in KiB.
@@ -41,6 +42,8 @@ pub struct CellAccount {
     pub cell: i64,
     /// vCPUs that float over its shared CPUs.
     pub shared_vcpus: u64,
+    /// vCPUs that have a CPU each.
+    pub dedicated_vcpus: u64,
     /// Dedicated CPUs; used are those that somebody holds.
     pub dedicated_cpus: Account,
     /// Those that somebody holds.
@@ -123,6 +126,8 @@ impl CellHeld {
     fn change(&mut self, placed: &PlacedCell, change: Change) {
         let shared = u128::from(placed.shared.count());
         self.shared_vcpus = summed(self.shared_vcpus, shared, change);
+        let dedicated = u128::try_from(placed.pins.len()).unwrap_or(u128::MAX);
+        self.dedicated_vcpus = summed(self.dedicated_vcpus, dedicated, change);
         self.memory_mib = summed(self.memory_mib, u128::from(placed.memory_mib), change);
         let Some(size) = placed.page_kib else { return };
         let pages = self.pages.entry(size).or_default();
@@ -179,6 +184,7 @@ impl CellHeld {
         CellAccount {
             cell: cell.id,
             shared_vcpus: report(self.shared_vcpus),
+            dedicated_vcpus: report(self.dedicated_vcpus),
             dedicated_cpus: Account { total: capacity, reserved: 0, capacity, used, free },
             charged: charged.into_iter().collect(),
             memory_mib: report(self.memory_mib),

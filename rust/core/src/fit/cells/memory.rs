@@ -115,7 +115,7 @@ fn free_pages(view: &View<'_>, size: &PageSize) -> u64 {
     report(u128::from(size.offered()).saturating_sub(view.held.pages(size.size_kib)))
 }
 
-fn whole_pages(memory_mib: u64, size_kib: u64) -> Option<u64> {
+pub(super) fn whole_pages(memory_mib: u64, size_kib: u64) -> Option<u64> {
     let kib = memory_mib.saturating_mul(KIB);
     (kib.checked_rem(size_kib)? == 0).then(|| kib.checked_div(size_kib))?
 }

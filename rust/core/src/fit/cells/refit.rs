@@ -7,6 +7,7 @@ use crate::fit::Room;
 use crate::fit::cells::ask::{Ask, Guest};
 use crate::fit::cells::explain::misfit_in_place;
 use crate::fit::cells::lack::Lack;
+use crate::fit::cells::memory::whole_pages;
 use crate::fit::cells::pair::Pair;
 use crate::fit::cells::view::View;
 use crate::misfit::{Misfit, MisfitCode};
@@ -63,6 +64,9 @@ fn refit_cell(
     before: &PlacedCell,
     kept: &PlacedCell,
 ) -> Result<PlacedCell, Lack> {
+    if let Some(less) = shrunk(wanted, before, kept) {
+        return Ok(less);
+    }
     let gone = Lack::new(MisfitCode::InsufficientCells, 1, 0);
     let (cell, held) =
         room.book.held().cells().find(|(cell, _)| cell.id == before.cell).ok_or(gone)?;
@@ -85,5 +89,24 @@ fn refit_cell(
         emulator: kept.emulator.clone(),
         charged: kept.charged.iter().chain(added.charged.iter()).collect(),
         ..added
+    })
+}
+
+/// Less of everything needs no room, not even a cell that is still there; none when something grows.
+fn shrunk(wanted: &GuestCell, before: &PlacedCell, kept: &PlacedCell) -> Option<PlacedCell> {
+    let pages = match before.page_kib {
+        Some(size_kib) => whole_pages(wanted.memory_mib, size_kib)?,
+        None => before.pages,
+    };
+    let no_pin_is_new = wanted.dedicated.iter().all(|vcpu| kept.pins.contains_key(&vcpu));
+    let no_more_float = wanted.shared.count() <= before.shared.count();
+    let floats = !wanted.shared.is_empty();
+    (no_pin_is_new && no_more_float && wanted.memory_mib <= before.memory_mib).then(|| PlacedCell {
+        shared: wanted.shared.clone(),
+        cpus: if floats { before.cpus.clone() } else { CpuList::default() },
+        memory_mib: wanted.memory_mib,
+        page_kib: before.page_kib,
+        pages,
+        ..kept.clone()
     })
 }
