@@ -10,24 +10,32 @@ from innkeeper.errors import BadRequest
 
 MAX_CPU: Final = 65_535
 _MAX_PARTS = 65_536
+#: CPUs that one text may name, each as often as it is named: a short text can name very many.
+_MAX_NAMED = 4 * (MAX_CPU + 1)
 
 
 def parse_cpu_spec(text: str) -> frozenset[int]:
     """Numbers and ranges separated by commas; `^` takes out, wherever it stands; spaces and empty parts do not matter.
 
     Raises:
-        BadRequest: a part is no number or range, a range descends, or a CPU is above `MAX_CPU`.
+        BadRequest: a part is no number or range, a range descends, a CPU is above `MAX_CPU`, or the
+            text names more than any host needs.
     """
     parts = text.split(",", _MAX_PARTS)
     if len(parts) > _MAX_PARTS:
         raise BadRequest(f"a list of more than {_MAX_PARTS} CPUs and ranges")
     included: set[int] = set()
     excluded: set[int] = set()
+    named = 0
     for part in (one.strip() for one in parts):
-        if part.startswith("^"):
-            excluded.update(_range(part[1:].strip(), part))
-        elif part:
-            included.update(_range(part, part))
+        if not part:
+            continue
+        taken_out = part.startswith("^")
+        cpus = _range(part[1:].strip() if taken_out else part, part)
+        named += len(cpus)
+        if named > _MAX_NAMED:
+            raise BadRequest(f"a list that names more than {_MAX_NAMED} CPUs")
+        (excluded if taken_out else included).update(cpus)
     return frozenset(included - excluded)
 
 

@@ -272,6 +272,9 @@ def test_cpu_specs() -> None:
             parse_cpu_spec(broken)
     with pytest.raises(BadRequest):
         parse_cpu_spec("0," * 100_000)
+    assert parse_cpu_spec("0-65535,^0-65535," * 2) == frozenset()
+    with pytest.raises(BadRequest, match="names more than 262144 CPUs"):
+        parse_cpu_spec("0-65535," * 4 + "^7")
 
 
 def test_releases() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from innkeeper.errors import BadRequest
@@ -18,6 +20,7 @@ APART = {
     "hw:numa_mem.0": "1024",
     "hw:numa_mem.1": "3072",
 }
+MASK = "hw:cpu_dedicated_mask"
 DEDICATED = {"hw:cpu_policy": "dedicated"}
 
 
@@ -261,6 +264,19 @@ def test_an_unknown_key_of_ours_is_refused_with_the_nearest() -> None:
     cause, message = refusal_of({"innkeeper:cell_preferense": "pack"})
     assert cause == "UnknownInnkeeperKey"
     assert "did you mean `innkeeper:cell_preference`?" in message
+
+
+def test_a_list_of_cpus_is_not_endless() -> None:
+    mixed = {"hw:cpu_policy": "mixed", MASK: "0,".ljust(4096, ",")}
+    assert cells_of(mixed) == [("1-3", "0", 4096)]
+    mixed[MASK] += ","
+    assert refusal_of(mixed) == ("Invalid", f"{MASK} has 4097 characters; 4096 are the most")
+
+
+@pytest.mark.parametrize("words", [{"hw:numa_nodes": 2}, {3: "4"}, {"hw:numa_nodes": None}])
+def test_words_are_texts(words: Any) -> None:
+    assert refusal_of(words)[0] == "InvalidWords"
+    assert refusal_of({}, words)[0] == "InvalidWords"
 
 
 @pytest.mark.parametrize(("vcpus", "memory_mib"), [(0, 1), (65_537, 1), (1, 0), (1, 2**40 + 1)])

@@ -186,6 +186,14 @@ def test_cells_that_the_host_lacks_hold_what_they_say() -> None:
     assert held == PlacedCell(cell=7, memory_mib=512, **expected)
 
 
+def test_pins_of_vcpus_that_share_are_passed_over() -> None:
+    """Nova's own reader does so."""
+    pins = {"2": 40, "0": 41}
+    cell = nova_cell(pcpuset=frozenset({2}), cpu_policy="mixed", cpu_pinning_raw=pins)
+    (held,) = placed_of_nova(nova(cell), NO_HOST)
+    assert (held.pins, held.charged) == ({2: 40}, "40")
+
+
 def test_a_guest_that_was_taken_off_its_cells_is_not_placed() -> None:
     with pytest.raises(BadRequest, match=r"cells\[0\] is not placed: it is on cell -1"):
         placed_of_nova(nova(nova_cell(id=-1)), NO_HOST)
