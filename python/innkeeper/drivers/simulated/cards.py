@@ -74,7 +74,11 @@ def _keys_of(name: str) -> list[str]:
 def _require_card(full: str, name: str, counts: Mapping[str, int]) -> None:
     found = CARD.fullmatch(name)
     if found is None:
-        raise refusal("simulated host:", full, "unknown key; cards are called pf0, pf1, gpu0, ...")
+        raise refusal(
+            "simulated host:",
+            full,
+            "unknown key; cards are called pf0, pf1, gpu0, ..., cells cell0, ...",
+        )
     kind, count = found[1], counts[found[1]]
     if int(found[2]) >= count:
         known = f"the last one is {kind}{count - 1}" if count else f"give {kind}s=1 or more"

@@ -92,13 +92,18 @@ def simulated(spec: str) -> Host:
     """A host of the size that the spec asks for; the same words give an equal host.
 
     `simulated("cpus=1024,cells=32,pfs=64,vfs=64")` has 64 PFs with 64 VFs each. Other keys are
-    `sockets`, `threads` (per core), `memory` and `disk` (`4TiB`), `pages_2m` and `pages_1g` (of the whole
-    host), `vdpa` (VFs of each PF that carry a vDPA device), `gpus` (each with an audio function), `switch`
-    (cards behind one PCIe switch), `serials` (`no`: cards have none), `offline` (CPUs, `2-3`), `name` and
+    `sockets`, `threads` (per core), `l3` (cores under one L3 cache; 0: not told), `memory` and `disk`
+    (`4TiB`), `pages_2m` and `pages_1g` (of the whole host), `page_kib` (of an ordinary page), `vdpa` (VFs
+    of each PF that carry a vDPA device), `gpus` (each with an audio function), `switch` (cards behind one
+    PCIe switch), `serials` (`no`: cards have none), `offline` and `isolated` (CPUs, `2-3,7`), `name` and
     `seed`.
 
     Single cards are called `pf0`, `gpu0` and so on: `pf1.plugged=no`, `pf0.vfs=2`, `pf0.vdpa=1`,
     `gpu0.address=0100:01:00.0` (it was renumbered), `.slot`, `.product` and `.serial`.
+
+    Single cells are called `cell0` and so on: `cell1.cpus=0`, `cell2.memory=0`, `cell0.pages_2m=512`,
+    `cell0.pages_1g=2`, `cell0.used_2m=4` and `.used_1g` (of its pages those in use), `cell0.distances=10/21`. What
+    the host has beyond that is spread over the other cells.
 
     Instead of words, the path of a TOML file with these keys will do, where `[pf1]` begins what is of one
     card. A daemon looks at its file again and again: whoever edits it plugs and unplugs.
@@ -116,14 +121,16 @@ def build_host(spec: SimulatedSpec) -> Host:
         BadRequest: a card was moved to where another one is.
     """
     cpus = lay_out_cpus(spec)
+    cells = lay_out_cells(spec, cpus)
     return Host(
         hostname=spec.name,
         boot_id=str(UUID(bytes=_digest(spec, "boot"))),
         machine_id=_digest(spec, "machine").hex(),
         cpus=cpus,
-        cells=lay_out_cells(spec, cpus),
+        cells=cells,
         memory_kib=spec.memory_mib * 1024,
-        pages=pages_of_host(spec),
+        pages=pages_of_host(cells),
+        page_kib=spec.page_kib,
         functions=lay_out_functions(spec),
         disk=Disk(path="/", total_mib=spec.disk_mib, free_mib=spec.disk_mib),
     )

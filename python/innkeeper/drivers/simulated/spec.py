@@ -14,19 +14,23 @@ from innkeeper.config.toml_file import read_toml
 from innkeeper.drivers.simulated.cards import (
     MOST_VFS,
     CardWords,
-    card_names,
     cards_of,
-    require_vdpa_among_vfs,
 )
+from innkeeper.drivers.simulated.cells import (
+    MOST_PAGES_1G,
+    MOST_PAGES_2M,
+    CellWords,
+    cells_of,
+    is_of_cell,
+    shares,
+)
+from innkeeper.drivers.simulated.consistency import require_consistent
 from innkeeper.drivers.simulated.words import Parse, ids, matching, number, what, yes_or_no
 from innkeeper.errors import BadRequest
 
 _EXAMPLE = (
     "write one such as cpus=64,cells=2,pfs=2,vfs=8, or the path of a TOML file with these keys"
 )
-
-#: PFs and VFs of one host together; a PCI domain holds 65,536 functions.
-_MOST_FUNCTIONS = 65_536
 
 #: What goes on with the list before it: `offline=2-3,7`.
 _MORE_IDS = re.compile(r"[0-9]+(-[0-9]+)?")
@@ -44,7 +48,11 @@ class SimulatedSpec:
     sockets: int
     threads: int
     """CPUs of one core."""
+    l3: int
+    """Cores under one L3 cache; 0: the host does not say."""
     memory_mib: int
+    page_kib: int
+    """Size of an ordinary page."""
     pages_2m: int
     pages_1g: int
     pfs: int
@@ -60,6 +68,8 @@ class SimulatedSpec:
     """Whether cards have serial numbers."""
     offline: frozenset[int]
     """CPUs that are offline."""
+    isolated: frozenset[int]
+    """CPUs that the kernel's scheduler leaves alone."""
     disk_mib: int
     seed: int
     """Another one gives other ids and serials."""
@@ -67,6 +77,20 @@ class SimulatedSpec:
     """The host name."""
     cards: Mapping[str, CardWords] = field(default_factory=dict)
     """Cards that differ from the others."""
+    cell_words: Mapping[int, CellWords] = field(default_factory=dict)
+    """Cells that differ from the others."""
+
+    def cell(self, number: int) -> CellWords:
+        """What a cell has of its own."""
+        return self.cell_words.get(number, CellWords())
+
+    def own(self, name: str) -> list[int | None]:
+        """What each cell has of its own of something."""
+        return [getattr(self.cell(number), name) for number in range(self.cells)]
+
+    def of_cells(self, name: str) -> list[int]:
+        """What each cell has of something that the host has so much of."""
+        return shares(getattr(self, name), self.own(name))
 
     def card(self, name: str) -> CardWords:
         """What a card has of its own."""
@@ -144,9 +168,11 @@ _KEYS: Mapping[str, Parse] = {
     "cells": number(1, 1024),
     "sockets": number(1, 1024),
     "threads": number(1, 8),
+    "l3": number(0, 65_536),
     "memory": lambda key, text: parse_memory(text, what=what(key)),
-    "pages_2m": number(0, 2**31),
-    "pages_1g": number(0, 2**22),
+    "page_kib": number(1, 1024),
+    "pages_2m": number(0, MOST_PAGES_2M),
+    "pages_1g": number(0, MOST_PAGES_1G),
     "pfs": number(0, 4096),
     "vfs": number(0, MOST_VFS),
     "vdpa": number(0, MOST_VFS),
@@ -154,6 +180,7 @@ _KEYS: Mapping[str, Parse] = {
     "switch": number(0, 32),
     "serials": yes_or_no,
     "offline": ids,
+    "isolated": ids,
     "disk": lambda key, text: parse_disk(text, what=what(key)),
     "seed": number(0, 2**53),
     "name": matching("[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "a host name: up to 63 of a-z 0-9 . -"),
@@ -161,7 +188,8 @@ _KEYS: Mapping[str, Parse] = {
 
 
 def _spec_of(words: Mapping[str, str]) -> SimulatedSpec:
-    of_cards = {key: text for key, text in words.items() if "." in key}
+    of_cells = {key: text for key, text in words.items() if is_of_cell(key)}
+    of_cards = {key: text for key, text in words.items() if "." in key and key not in of_cells}
     of_host = {key: text for key, text in words.items() if "." not in key}
     for key in of_host:
         if key not in _KEYS:
@@ -172,8 +200,9 @@ def _spec_of(words: Mapping[str, str]) -> SimulatedSpec:
             values[f"{unit}_mib"] = values.pop(unit)
     counts = {"pf": values.get("pfs", 0), "gpu": values.get("gpus", 0)}
     values["cards"] = cards_of(of_cards, counts)
+    values["cell_words"] = cells_of(of_cells, values.get("cells", 1))
     spec = SimulatedSpec(**{one.name: _given(values, one.name) for one in fields(SimulatedSpec)})
-    _require_consistent(spec)
+    require_consistent(spec)
     return spec
 
 
@@ -198,13 +227,17 @@ def _default(values: Mapping[str, Any], name: str) -> object:
         return default_sockets(values["cells"])
     if name == "threads":
         return 2 if values["cpus"] % (2 * values["cells"]) == 0 else 1
-    if name == "memory_mib":
-        return int(values["cpus"]) * _MIB_PER_CPU
+    if name in ("memory_mib", "pages_2m", "pages_1g"):
+        of_cells = sum(getattr(cell, name) or 0 for cell in values["cell_words"].values())
+        return max(of_cells, values["cpus"] * _MIB_PER_CPU) if name == "memory_mib" else of_cells
     fixed: dict[str, object] = {
         "disk_mib": _DEFAULT_DISK_MIB,
         "name": "simulated",
         "serials": True,
         "offline": frozenset(),
+        "isolated": frozenset(),
+        "l3": 8,
+        "page_kib": 4,
     }
     return fixed.get(name, 0)
 
@@ -214,45 +247,3 @@ def default_sockets(cells: int) -> int:
     if cells == 1:
         return 1
     return next(n for n in range(2, cells + 1) if cells % n == 0 and cells // n <= 4)
-
-
-def _require_consistent(spec: SimulatedSpec) -> None:
-    if spec.cpus % spec.threads:
-        problem = f"should divide the {spec.cpus} CPUs into whole cores"
-        raise refusal(what("threads"), str(spec.threads), problem)
-    if spec.cells % spec.sockets:
-        problem = f"should divide the {spec.cells} cells evenly; a cell is never in two sockets"
-        raise refusal(what("sockets"), str(spec.sockets), problem)
-    if spec.vfs and not spec.pfs:
-        raise refusal(
-            what("vfs"), str(spec.vfs), "are per PF, and there is none; give pfs=1 or more"
-        )
-    _require_cpus_left(spec)
-    _require_room_for_functions(spec)
-    _require_memory_for_pages(spec)
-
-
-def _require_cpus_left(spec: SimulatedSpec) -> None:
-    if not spec.offline < set(range(spec.cpus)):
-        problem = f"should be some of the CPUs 0-{spec.cpus - 1}, but not all of them"
-        raise refusal(what("offline"), ",".join(map(str, sorted(spec.offline))), problem)
-
-
-def _require_room_for_functions(spec: SimulatedSpec) -> None:
-    require_vdpa_among_vfs("", spec.vfs, spec.vdpa)
-    functions = spec.gpus * 2
-    for name in card_names("pf", spec.pfs):
-        require_vdpa_among_vfs(f"{name}.", spec.vfs_of(name), spec.vdpa_of(name))
-        functions += 1 + spec.vfs_of(name)
-    if functions > _MOST_FUNCTIONS:
-        problem = f"make {functions} functions with pfs={spec.pfs}; at most {_MOST_FUNCTIONS}"
-        raise refusal(what("vfs"), str(spec.vfs), problem)
-
-
-def _require_memory_for_pages(spec: SimulatedSpec) -> None:
-    pages_mib = spec.pages_2m * 2 + spec.pages_1g * 1024
-    if pages_mib > spec.memory_mib:
-        problem = (
-            f"is less than the {pages_mib} MiB of pages_2m={spec.pages_2m},pages_1g={spec.pages_1g}"
-        )
-        raise refusal(what("memory"), f"{spec.memory_mib}MiB", problem)

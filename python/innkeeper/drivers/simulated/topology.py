@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+from innkeeper.drivers.simulated.cells import shares
 from innkeeper.drivers.simulated.spec import SimulatedSpec
+from innkeeper.drivers.sysfs.pages import sum_of_pages
 from innkeeper.objects import Cell, Cpu, Pages
-
-#: Cores under one L3 cache, as on EPYC.
-_CORES_PER_L3 = 8
 
 #: Sockets with a direct link to each other; further ones are two hops away.
 _SOCKETS_IN_REACH = 4
@@ -18,7 +17,8 @@ _DISTANCE_IN_SOCKET = 12
 _DISTANCE_ONE_HOP = 21
 _DISTANCE_TWO_HOPS = 31
 
-_SIZES_KIB = {"pages_2m": 2_048, "pages_1g": 1_048_576}
+_SMALL_KIB = 2_048
+_LARGE_KIB = 1_048_576
 
 
 def lay_out_cpus(spec: SimulatedSpec) -> tuple[Cpu, ...]:
@@ -29,7 +29,14 @@ def lay_out_cpus(spec: SimulatedSpec) -> tuple[Cpu, ...]:
         for thread in range(spec.threads)
         for core in cores
     )
+    cpus = _isolating(cpus, spec.isolated) if spec.isolated else cpus
     return _without(cpus, spec.offline) if spec.offline else cpus
+
+
+def _isolating(cpus: tuple[Cpu, ...], isolated: frozenset[int]) -> tuple[Cpu, ...]:
+    return tuple(
+        cpu.model_copy(update={"isolated": True}) if cpu.id in isolated else cpu for cpu in cpus
+    )
 
 
 def _without(cpus: tuple[Cpu, ...], offline: frozenset[int]) -> tuple[Cpu, ...]:
@@ -45,7 +52,7 @@ def _without(cpus: tuple[Cpu, ...], offline: frozenset[int]) -> tuple[Cpu, ...]:
         else cpu.model_copy(
             update={
                 "siblings": tuple(one for one in cpu.siblings if one not in offline),
-                "l3": lowest[cpu.l3],
+                "l3": None if cpu.l3 is None else lowest[cpu.l3],
             }
         )
         for cpu in cpus
@@ -55,7 +62,8 @@ def _without(cpus: tuple[Cpu, ...], offline: frozenset[int]) -> tuple[Cpu, ...]:
 def _lay_out_cores(spec: SimulatedSpec) -> list[Cpu]:
     """The first CPU of every core."""
     total = spec.cpus // spec.threads
-    counts = spread(total, spec.cells)
+    own = [None if cpus is None else cpus // spec.threads for cpus in spec.own("cpus")]
+    counts = shares(total, own)
     starts = [0, *accumulate(counts)]
     cells_per_socket = spec.cells // spec.sockets
     return [
@@ -65,12 +73,17 @@ def _lay_out_cores(spec: SimulatedSpec) -> list[Cpu]:
             die=0,
             core=first - starts[cell // cells_per_socket * cells_per_socket],
             cell=cell,
-            l3=starts[cell] + (first - starts[cell]) // _CORES_PER_L3 * _CORES_PER_L3,
+            l3=_l3(spec, first, starts[cell]),
             siblings=tuple(range(first, spec.cpus, total)),
         )
         for cell in range(spec.cells)
         for first in range(starts[cell], starts[cell + 1])
     ]
+
+
+def _l3(spec: SimulatedSpec, core: int, first_of_cell: int) -> int | None:
+    """The first core under the same cache."""
+    return core - (core - first_of_cell) % spec.l3 if spec.l3 else None
 
 
 def lay_out_cells(spec: SimulatedSpec, cpus: tuple[Cpu, ...]) -> tuple[Cell, ...]:
@@ -79,32 +92,44 @@ def lay_out_cells(spec: SimulatedSpec, cpus: tuple[Cpu, ...]) -> tuple[Cell, ...
     for cpu in cpus:
         if cpu.online:
             cpus_of[cpu.cell or 0].append(cpu.id)
-    memory = spread(spec.memory_mib, spec.cells)
-    pages = {name: spread(getattr(spec, name), spec.cells) for name in _SIZES_KIB}
+    memory = spec.of_cells("memory_mib")
+    pages = _pages_by_cell(spec)
     return tuple(
         Cell(
             id=cell,
             cpus=tuple(cpus_of[cell]),
             memory_kib=memory[cell] * 1024,
-            pages=_pages({name: shares[cell] for name, shares in pages.items()}),
+            pages=pages[cell],
             distances=_distances(spec, cell),
         )
         for cell in range(spec.cells)
     )
 
 
-def pages_of_host(spec: SimulatedSpec) -> tuple[Pages, ...]:
-    """Hugepages of the whole host by size; none of them is in use."""
-    return _pages({name: getattr(spec, name) for name in _SIZES_KIB})
+def pages_of_host(cells: tuple[Cell, ...]) -> tuple[Pages, ...]:
+    """Hugepages of the whole host by size."""
+    return sum_of_pages(cell.pages for cell in cells)
 
 
-def _pages(counts: dict[str, int]) -> tuple[Pages, ...]:
-    return tuple(
-        Pages(size_kib=_SIZES_KIB[name], total=count, free=count) for name, count in counts.items()
-    )
+def _pages_by_cell(spec: SimulatedSpec) -> list[tuple[Pages, ...]]:
+    small, large = spec.of_cells("pages_2m"), spec.of_cells("pages_1g")
+    return [
+        (
+            _pages(_SMALL_KIB, small[number], spec.cell(number).used_2m),
+            _pages(_LARGE_KIB, large[number], spec.cell(number).used_1g),
+        )
+        for number in range(spec.cells)
+    ]
+
+
+def _pages(size_kib: int, total: int, used: int) -> Pages:
+    return Pages(size_kib=size_kib, total=total, free=total - used)
 
 
 def _distances(spec: SimulatedSpec, here: int) -> dict[int, int]:
+    own = spec.cell(here).distances
+    if own is not None:
+        return dict(enumerate(own))
     return {
         there: _distance(spec.cells // spec.sockets, here, there) for there in range(spec.cells)
     }
@@ -118,9 +143,3 @@ def _distance(cells_per_socket: int, here: int, there: int) -> int:
         return _DISTANCE_IN_SOCKET
     one_hop = ours // _SOCKETS_IN_REACH == theirs // _SOCKETS_IN_REACH
     return _DISTANCE_ONE_HOP if one_hop else _DISTANCE_TWO_HOPS
-
-
-def spread(total: int, places: int) -> list[int]:
-    """As even a share for each place as whole numbers allow, the larger shares first."""
-    share, rest = divmod(total, places)
-    return [share + (place < rest) for place in range(places)]

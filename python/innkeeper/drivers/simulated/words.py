@@ -10,6 +10,8 @@ from innkeeper.drivers.sysfs.parse import parse_ids
 
 Parse = Callable[[str, str], object]
 
+CELL = re.compile(r"cell(0|[1-9][0-9]{0,3})\.")
+
 
 def what(key: str) -> str:
     """A key as a refusal names it."""
