@@ -11,10 +11,12 @@ from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.store.base import Store, StoreStatistics
 from innkeeper.tracker.convert import (
+    Tally,
     count_or_none,
     object_reasons,
     placement_object,
     pool_objects,
+    tally_of,
     usage_object,
 )
 from innkeeper.tracker.parts import Parts
@@ -102,6 +104,10 @@ class Showing:
             BadRequest: an alias or a cell that the host does not have.
         """
         return count_or_none(self._parts.ledger, self._parts.resolve(request), limit)
+
+    def tally(self, request: Request, limit: int = 10_000) -> Tally:
+        """As `count`, with what runs out first."""
+        return tally_of(self._parts.ledger, self._parts.resolve(request), limit)
 
     def statistics(self) -> TrackerStatistics:
         """Counts for metrics and tests."""
