@@ -123,7 +123,7 @@ class DeviceSurvey:
         for cordon in self.cordons:
             subject: str | None = cordon.subject
             if cordon.kind is CordonKind.DEVICE:
-                subject = present_address(cordon, identities, addresses)
+                subject = present_address(cordon, identities.get(cordon.subject), addresses)
             if subject is not None:
                 places.setdefault((cordon.kind, subject), []).append(cordon)
         return places

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from innkeeper.objects.base import Amount, CpuList, PciAddress, PciId, VersionedObject
 from innkeeper.objects.history import Added, NewValues
-from innkeeper.objects.marks import checked
+from innkeeper.objects.marks import maker
 from innkeeper.objects.topology import Networks
 
 
@@ -211,13 +211,8 @@ class Device(VersionedObject):
     """Why it is not handed out for now. Like a booking this bars its PF and VFs too."""
 
 
-_DEVICE_FIELDS = set(Device.model_fields)
-
-
-def device_of_checked(values: dict[str, Any]) -> Device:
-    """A device of values that were checked already, every field among them."""
-    device: Device = checked(Device, values, _DEVICE_FIELDS)
-    return device
+device_of_checked = maker(Device)
+"""A device of values that were checked already, every field among them."""
 
 
 class InventoryPages(VersionedObject):

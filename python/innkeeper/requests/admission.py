@@ -6,7 +6,8 @@ each function, and work for those that differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
@@ -16,7 +17,7 @@ from innkeeper.objects.cordon import Cordon
 from innkeeper.objects.host import device_of_checked
 from innkeeper.requests.cordoned import present_address
 from innkeeper.requests.device_specs import DeviceRule, DeviceRules
-from innkeeper.requests.identity import identity_of, serial_identities
+from innkeeper.requests.identity import identity_of, identity_of_vf, serial_identities
 
 _T = TypeVar("_T")
 
@@ -40,6 +41,18 @@ def is_bridge(function: PciFunction) -> bool:
     return function.class_id.startswith(_BRIDGE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """What a VF has of its PF."""
+
+    is_vf: bool
+    netdev: str | None
+    identity: str | None
+
+
+_NOTHING_ABOVE = _Above(is_vf=False, netdev=None, identity=None)
+
+
 class Admission:
     """The functions of one host, and what the operator's entries say of them."""
 
@@ -48,8 +61,8 @@ class Admission:
         self._rules: DeviceRules | None = None
         self._serials: dict[str, str] = {}
         self._rule_of: dict[str, DeviceRule | None] = {}
-        self._identities: dict[str, str | None] = {}
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, str] | None = None
+        """By identity; made when somebody asks."""
         self.by_address: dict[str, PciFunction] = {}
         """Everything that was observed last, in the host's order."""
         self.devices: dict[str, Device | None] = {}
@@ -68,7 +81,10 @@ class Admission:
         stale = found.keys() if rules is not self._rules else self._stale(found, serials)
         self._functions, self._rules = functions, rules
         self.by_address, self._serials = found, serials
-        self._match({address: one for address, one in found.items() if address in stale})
+        if len(stale) == len(found):
+            self._match(found)
+        else:
+            self._match({address: one for address, one in found.items() if address in stale})
         return True
 
     def _stale(self, found: Mapping[str, PciFunction], serials: Mapping[str, str]) -> set[str]:
@@ -97,8 +113,8 @@ class Admission:
         }
         rules = dict(zip(fresh, self.find_rules(list(fresh.values())), strict=True))
         self._rule_of = self._laid_over(self._rule_of, rules)
-        self._identify(fresh.values())
-        self.devices = self._laid_over(self.devices, dict(self._devices_of(fresh.values())))
+        self._addresses = None
+        self.devices = self._laid_over(self.devices, self._devices_of(fresh.values()))
 
     def _laid_over(self, before: Mapping[str, _T], fresh: dict[str, _T]) -> dict[str, _T]:
         """What was found anew over what was known, for all that the host has, in its order."""
@@ -113,59 +129,67 @@ class Admission:
         """The entry that admits each; one may name the PF, so the parents are shown too."""
         if self._rules is None:
             return [None] * len(fresh)
-        among = {one.address for one in fresh}
-        parents = {one.parent for one in fresh if one.parent is not None} - among
-        shown = [self.by_address[address] for address in sorted(parents & self.by_address.keys())]
-        return self._rules.find_all([*fresh, *shown])[: len(fresh)]
+        return self._rules.find_all([*fresh, *self._parents_beside(fresh)])[: len(fresh)]
 
-    def _identify(self, fresh: Iterable[PciFunction]) -> None:
-        serials = self._serials
-        named = {one.address: identity_of(one, serials) for one in fresh}
-        self._identities = self._laid_over(self._identities, named)
-        self._addresses = {
-            identity: address for address, identity in self._identities.items() if identity
-        }
+    def _parents_beside(self, fresh: Sequence[PciFunction]) -> list[PciFunction]:
+        """Those that the host has and that are not among them."""
+        if len(fresh) == len(self.by_address):
+            return []
+        parents = {one.parent for one in fresh if one.parent is not None}
+        parents -= {one.address for one in fresh}
+        return [self.by_address[address] for address in sorted(parents & self.by_address.keys())]
 
-    def _devices_of(self, fresh: Iterable[PciFunction]) -> Iterator[tuple[str, Device | None]]:
+    def _devices_of(self, fresh: Iterable[PciFunction]) -> dict[str, Device | None]:
+        rules, devices = self._rule_of, dict[str, Device | None]()
         # The VFs of one PF mostly follow one another: their PF is looked at once.
         for parent, family in groupby(fresh, attrgetter("parent")):
-            above = self.by_address.get(parent) if parent else None
-            nested, netdev = _is_vf(above), _netdev(above)
+            above = self._above(parent)
             for function in family:
-                rule = self._rule_of[function.address]
-                offered = not nested and rule and why_not_offered(function, rule) is None
-                device = self._as_device(function, rule, netdev) if offered else None
-                yield function.address, device
+                address = function.address
+                rule = rules[address]
+                if above.is_vf or rule is None or why_not_offered(function, rule):
+                    devices[address] = None
+                else:
+                    devices[address] = self._record(function, rule.tags, above)
+        return devices
+
+    def _above(self, parent: str | None) -> _Above:
+        function = self.by_address.get(parent) if parent else None
+        if parent is None or function is None:
+            return _NOTHING_ABOVE
+        netdev = function.netdevs[0] if function.netdevs else None
+        return _Above(function.parent is not None, netdev, self._serials.get(parent))
 
     def is_nested(self, function: PciFunction) -> bool:
         """A VF of a VF is nothing that PCI has: it is left out, and the rest goes on."""
-        return _is_vf(self.by_address.get(function.parent or ""))
+        return self._above(function.parent).is_vf
 
     def record(self, function: PciFunction, rule: DeviceRule | None) -> Device:
         """A function as a device, with what an entry says of it."""
-        netdev = _netdev(self.by_address.get(function.parent or ""))
-        return self._as_device(function, rule, netdev)
+        return self._record(function, rule.tags if rule else {}, self._above(function.parent))
 
-    def _as_device(
-        self, function: PciFunction, rule: DeviceRule | None, parent_netdev: str | None
+    def _record(
+        self, function: PciFunction, tags: Mapping[str, str | None], above: _Above
     ) -> Device:
         # Thousands at once, of values that the observation has checked: not checked again, and read
         # past the class.
         values = function.__dict__
-        address = values["address"]
+        address, parent = values["address"], values["parent"]
         return device_of_checked(
             {
                 "address": address,
                 "vendor_id": values["vendor_id"],
                 "product_id": values["product_id"],
                 "kind": values["kind"],
-                "parent": values["parent"],
+                "parent": parent,
                 "cell": values["cell"],
-                "tags": rule.tags if rule else {},
-                "parent_netdev": parent_netdev,
+                "tags": tags,
+                "parent_netdev": above.netdev,
                 "iommu_group": values["iommu_group"],
                 "switch": values["switch"],
-                "identity": self._identities[address],
+                "identity": self._serials.get(address)
+                if parent is None
+                else identity_of_vf(above.identity, values["vf_number"]),
                 "provider": None,
                 "withheld": None,
             }
@@ -177,15 +201,25 @@ class Admission:
 
     def identity(self, address: str) -> str | None:
         """Of the hardware that is there; see `Device.identity`."""
-        return self._identities.get(address)
+        device = self.devices.get(address)
+        if device is not None:
+            return device.identity
+        function = self.by_address.get(address)
+        return None if function is None else identity_of(function, self._serials)
 
     def place_of(self, cordon: Cordon) -> str | None:
         """Where the hardware of a device's cordon is now; null when it is not on the host."""
-        return present_address(cordon, self._identities, self._addresses)
+        return present_address(cordon, self.identity(cordon.subject), self._by_identity())
 
     def address_of(self, identity: str | None) -> str | None:
         """Where hardware is now; null when it is not on the host, or does not say who it is."""
-        return self._addresses.get(identity) if identity is not None else None
+        return self._by_identity().get(identity) if identity is not None else None
+
+    def _by_identity(self) -> dict[str, str]:
+        if self._addresses is None:
+            named = ((self.identity(address), address) for address in self.by_address)
+            self._addresses = {identity: address for identity, address in named if identity}
+        return self._addresses
 
     def rule(self, address: str) -> DeviceRule | None:
         """The entry that admits what is there now."""
@@ -198,14 +232,6 @@ def _by_address(functions: Iterable[PciFunction]) -> dict[str, PciFunction]:
     for function in functions:
         found.setdefault(function.address, function)
     return found
-
-
-def _is_vf(function: PciFunction | None) -> bool:
-    return function is not None and function.parent is not None
-
-
-def _netdev(function: PciFunction | None) -> str | None:
-    return function.netdevs[0] if function is not None and function.netdevs else None
 
 
 def _differ(old: tuple[PciFunction, ...], new: tuple[PciFunction, ...]) -> bool:

@@ -44,12 +44,13 @@ def sentence(cordon: Cordon) -> str:
 
 
 def present_address(
-    cordon: Cordon, identities: Mapping[str, str | None], addresses: Mapping[str, str]
+    cordon: Cordon, identity: str | None, addresses: Mapping[str, str]
 ) -> str | None:
     """Where the hardware of a device's cordon is now; null when it is not on the host.
 
-    `identities` are by address and `addresses` by identity. A cordon that knows its hardware follows it,
-    and spares other hardware at the address where it was; one that does not is about the address.
+    `identity` is of what is now at the cordon's address, `addresses` are by identity. A cordon that
+    knows its hardware follows it, and spares other hardware at the address where it was; one that
+    does not is about the address.
     """
     if cordon.identity is None:
         return cordon.subject
@@ -57,7 +58,7 @@ def present_address(
     if found is not None:
         return found
     # What does not say who it is may well be it.
-    return cordon.subject if identities.get(cordon.subject) is None else None
+    return cordon.subject if identity is None else None
 
 
 def mark_of(cordon: Cordon) -> Withheld:

@@ -95,8 +95,7 @@ class Entries:
 
 
 def _in_nova_words(spec: DeviceSpec) -> dict[str, Any]:
-    given = {key: getattr(spec, key) for key in _NOVA_KEYS}
-    keys = {key: value for key, value in given.items() if value is not None}
+    keys = {key: value for key in _NOVA_KEYS if (value := getattr(spec, key)) is not None}
     if spec.one_time_use:
         keys["one_time_use"] = True
     if spec.traits:

@@ -42,7 +42,7 @@ class DeviceRules:
         self._specs = specs
         numbered = enumerate(zip(entries, specs.tags(), strict=True))
         self._rules = [_rule(position, entry, tags) for position, (entry, tags) in numbered]
-        self._reasons = [_why_idle(*one) for one in zip(entries, self._rules, strict=True)]
+        self._entries = entries
 
     @classmethod
     def of(cls, config: Config) -> DeviceRules:
@@ -97,7 +97,7 @@ class DeviceRules:
         return tuple(
             f"{self._rules[position].words} admits nothing on this host: {why}"
             for position in self._specs.idle(functions)
-            if (why := self._reasons[position])
+            if (why := _why_idle(self._entries[position], self._rules[position]))
         )
 
     def __iter__(self) -> Iterator[DeviceRule]:

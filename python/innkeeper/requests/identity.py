@@ -34,7 +34,9 @@ def identity_of(function: PciFunction, serials: Mapping[str, str]) -> str | None
     """A VF is its PF's so-and-so-many-th, anything else goes by its serial number."""
     if function.parent is None:
         return serials.get(function.address)
-    of_parent = serials.get(function.parent)
-    if of_parent is None or function.vf_number is None:
-        return None
-    return f"{of_parent}/vf/{function.vf_number}"
+    return identity_of_vf(serials.get(function.parent), function.vf_number)
+
+
+def identity_of_vf(of_parent: str | None, number: int | None) -> str | None:
+    """By the identity of its PF and its number among the VFs of that; null without either."""
+    return None if of_parent is None or number is None else f"{of_parent}/vf/{number}"

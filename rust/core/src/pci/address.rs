@@ -45,17 +45,31 @@ impl PciAddress {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split(':');
-        let (domain, bus, rest) = (parts.next()?, parts.next()?, parts.next()?);
-        let (slot, function) = rest.split_once('.')?;
+        let (domain, rest) = text.split_at_checked(text.len().checked_sub(BELOW_DOMAIN)?)?;
+        let &[b':', b1, b2, b':', s1, s2, b'.', function] = rest.as_bytes() else { return None };
         let address = Self {
             domain: parse_hex(domain, 4..=8)?,
-            bus: u8::try_from(parse_hex(bus, 2..=2)?).ok()?,
-            slot: u8::try_from(parse_hex(slot, 2..=2)?).ok()?,
-            function: u8::try_from(parse_hex(function, 1..=1)?).ok()?,
+            bus: byte(b1, b2)?,
+            slot: byte(s1, s2)?,
+            function: digit(function)?,
         };
-        let whole = parts.next().is_none() && address.slot < 32 && address.function < 8;
-        whole.then_some(address)
+        (address.slot < 32 && address.function < 8).then_some(address)
+    }
+}
+
+/// Bytes of an address after its domain: `:41:10.2`.
+const BELOW_DOMAIN: usize = 8;
+
+fn byte(high: u8, low: u8) -> Option<u8> {
+    Some(digit(high)? << 4 | digit(low)?)
+}
+
+/// The value of a lower-case hex digit.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => byte.checked_sub(b'0'),
+        b'a'..=b'f' => byte.checked_sub(b'a')?.checked_add(10),
+        _ => None,
     }
 }
 

@@ -47,7 +47,7 @@ impl Function {
     /// matter.
     pub fn new(address: &str, vendor_id: &str, product_id: &str, kind: Kind) -> Option<Self> {
         let ids = (hex::parse_id(vendor_id)?, hex::parse_id(product_id)?);
-        let address = address.to_ascii_lowercase().parse().ok()?;
+        let address = parse_address(address)?;
         Some(Self {
             address,
             ids,
@@ -62,7 +62,7 @@ impl Function {
     /// The PF that it is a VF of; a text that is no address is none.
     #[must_use]
     pub fn with_parent(mut self, parent: &str) -> Self {
-        self.parent = parent.to_ascii_lowercase().parse().ok();
+        self.parent = parse_address(parent);
         self
     }
 
@@ -86,6 +86,11 @@ impl Function {
         self.has_serial = !serial.is_empty();
         self
     }
+}
+
+/// An address in any case; mostly it is in lower case already.
+fn parse_address(text: &str) -> Option<PciAddress> {
+    text.parse().or_else(|_| text.to_ascii_lowercase().parse()).ok()
 }
 
 impl Specs {
