@@ -112,7 +112,7 @@ def tell_growth(figures: Figures, told: dict[int, dict[str, float]]) -> None:
         linear = name.startswith(("first", "nothing", "fill"))
         most = (SIZES[-1] / SIZES[0] if linear else 1) * TOLERANCE
         words = f"{', '.join(duration(one) for one in took)}; {took[-1] / took[0]:.1f}x"
-        figures.say(name, f"{words}, must be {most:.0f}x", took[-1] <= took[0] * most)
+        figures.say(name, f"{words}, must be {most:.0f}x", reached=took[-1] <= took[0] * most)
 
 
 def main(seconds: float) -> int:

@@ -55,14 +55,14 @@ class Figures:
             words.append(f"peer {peer}, {ratio:,.{0 if ratio >= 10 else 1}f}x")
         words += [note] if note else []
         if most is not None:
-            words.append(f"must be {duration(most)}: {self.judge(ours.median <= most)}")
+            words.append(f"must be {duration(most)}: {self.judge(reached=ours.median <= most)}")
         print("; ".join(words), flush=True)
 
-    def say(self, name: str, words: str, reached: bool | None = None) -> None:  # noqa: FBT001
-        verdict = "" if reached is None else f": {self.judge(reached)}"
+    def say(self, name: str, words: str, *, reached: bool | None = None) -> None:
+        verdict = "" if reached is None else f": {self.judge(reached=reached)}"
         print(f"{name}: {words}{verdict}", flush=True)
 
-    def judge(self, reached: bool) -> str:  # noqa: FBT001
+    def judge(self, *, reached: bool) -> str:
         self.missed += not reached
         return "reached" if reached else "MISSED"
 

@@ -132,7 +132,7 @@ class OnHost:
             note=f"{synced.unchanged_writes}{statements_of(saved)}",
         )
         silent = synced.unchanged_writes == ours.Writes(0, 0)
-        self._figures.say("nothing changed, no write", str(synced.unchanged_writes), silent)
+        self._figures.say("nothing changed, no write", str(synced.unchanged_writes), reached=silent)
 
     # -- decisions -----------------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class OnHost:
         self._tell("pools as objects, one count changed", one, peer=theirs, most=1 * MS, note=many)
         self._tell("pools as objects, made from nothing", self._pools_made())
         same = pools.as_object() is pools.as_object()
-        self._figures.say("pools as objects, nothing changed", "the same object", same)
+        self._figures.say("pools as objects, nothing changed", "the same object", reached=same)
 
     def _pools_made(self) -> Sample:
         def once() -> float:
