@@ -19,7 +19,19 @@ from innkeeper.errors import (
     Undecided,
     error_classes,
 )
-from innkeeper.objects import Device, DeviceRequest, Misfit, Placement, Request
+from innkeeper.objects import (
+    Device,
+    DeviceRequest,
+    DeviceUnit,
+    GuestCell,
+    GuestTopology,
+    InventoryCell,
+    Misfit,
+    Placement,
+    Request,
+    UnitMember,
+    UnitPlace,
+)
 
 
 @pytest.fixture
@@ -69,6 +81,48 @@ def test_devices_that_bar_each_other_are_refused_with_their_filters(ledger: _cor
     [pool] = misfit.pools
     assert (misfit.request, pool.product_id, pool.parent, pool.total) == (1, VF, "0000:41:00.0", 4)
     assert refused.value.details["nearest"].device_counts == [1, 0]
+
+
+def test_units_that_would_fit_alone_are_refused_together_with_the_rest(
+    ledger: _core.Ledger,
+) -> None:
+    unit = DeviceRequest(
+        alternatives=({"product_id": VF},),
+        unit=DeviceUnit(
+            place=UnitPlace.SLOT,
+            members=(UnitMember(alternatives=({"product_id": VF},), count=2),),
+        ),
+    )
+    beside = asking(vfs=3).devices[0]
+    with pytest.raises(NoFit, match=r"0 are free together with the rest of the request \(4 func"):
+        ledger.fit(Request(devices=(beside, unit)))
+    two_too_many = unit.model_copy(update={"count": 4})
+    with pytest.raises(NoFit, match=r"2 are free \(4 functions for them are, one by one\)"):
+        ledger.fit(Request(devices=(two_too_many,)))
+
+
+def test_guest_cells_that_compete_say_what_keeps_them_off_the_other_cells() -> None:
+    cells = tuple(
+        InventoryCell(id=number, dedicated=cpus, memory_mib=1024, cores=(cpus,))
+        for number, cpus in ((3, "0-3"), (7, "4-5"))
+    )
+    offered = inventory().model_copy(update={"cells": cells})
+    guest = tuple(GuestCell(dedicated=vcpus, memory_mib=8) for vcpus in ("0-3", "4-7"))
+    request = Request(vcpus=8, memory_mib=16, topology=GuestTopology(cells=guest))
+    with pytest.raises(NoFit, match="guest cells 0, 1 each fit only on cell 3") as refused:
+        _core.Ledger(offered).fit(request)
+    [reason] = refused.value.details["reasons"]
+    misfit = Misfit.model_validate(reason, from_attributes=True)
+    told = [(it.guest_cell, it.cell, it.code, it.asked, it.free) for it in misfit.cells]
+    assert told == [(0, 7, "insufficient_dedicated_cpus", 4, 2)]
+
+
+def test_memory_has_its_unit_beside_the_number() -> None:
+    cell = InventoryCell(id=0, shared="0-15", memory_mib=1024)
+    offered = inventory().model_copy(update={"cells": (cell,)})
+    topology = GuestTopology(cells=(GuestCell(shared="0", memory_mib=1025),))
+    with pytest.raises(NoFit, match="the most of 1 cell is 1024 MiB, on cell 0"):
+        _core.Ledger(offered).fit(Request(vcpus=1, memory_mib=1025, topology=topology))
 
 
 def test_a_claim_id_is_booked_once(ledger: _core.Ledger) -> None:

@@ -34,9 +34,39 @@ impl Shortage {
             let funnels = Funnels::of(room, request, devices);
             let unknown = whole.is_err() && devices.unit.is_none();
             let free = if unknown { funnels.all.left().min(devices.count) } else { *together };
-            (free < devices.count).then(|| misfit(room, position, devices, free, funnels))
+            let short = Short { devices, free, funnels };
+            (free < devices.count).then(|| {
+                let joint = short.is_joint(room, request, position, steps);
+                misfit(room, position, short, joint)
+            })
         });
         Self { misfits: misfits.collect(), nearest }
+    }
+}
+
+/// One part of which less can be had than is asked.
+struct Short<'a> {
+    devices: &'a DeviceRequest,
+    free: u64,
+    funnels: Funnels,
+}
+
+impl Short<'_> {
+    /// Whether the rest of the request is what keeps one more away.
+    fn is_joint(
+        &self,
+        room: Room<'_>,
+        request: &Request,
+        position: usize,
+        steps: &mut Steps,
+    ) -> bool {
+        if self.devices.unit.is_none() {
+            return self.funnels.all.left() > self.free;
+        }
+        let more = self.free.saturating_add(1);
+        let parts = 0..request.devices().len();
+        let alone: Vec<u64> = parts.map(|part| if part == position { more } else { 0 }).collect();
+        can_have(room, request, &alone, steps).unwrap_or(false)
     }
 }
 
@@ -76,20 +106,15 @@ fn most_that(devices: &DeviceRequest, fits: &mut impl FnMut(u64) -> bool) -> u64
     low
 }
 
-fn misfit(
-    room: Room<'_>,
-    position: usize,
-    devices: &DeviceRequest,
-    free: u64,
-    mut funnels: Funnels,
-) -> Misfit {
+fn misfit(room: Room<'_>, position: usize, short: Short<'_>, joint: bool) -> Misfit {
+    let Short { devices, free, mut funnels } = short;
     let is_unit = devices.unit.is_some();
     if !is_unit {
         funnels.all.leave(free);
     }
     let known = funnels.named > 0;
     let booked = funnels.all.removed_by(Filter::Booked);
-    let reason = if known { words(devices, free, &funnels) } else { offered_words(room) };
+    let reason = if known { words(devices, free, &funnels, joint) } else { offered_words(room) };
     let noun = match (is_unit, devices.count) {
         (true, 1) => "unit",
         (true, _) => "units",
@@ -122,14 +147,15 @@ fn offered_words(room: Room<'_>) -> String {
     }
 }
 
-fn words(devices: &DeviceRequest, free: u64, funnels: &Funnels) -> String {
+fn words(devices: &DeviceRequest, free: u64, funnels: &Funnels, joint: bool) -> String {
     let verb = if free == 1 { "is" } else { "are" };
+    let joint = if joint { " together with the rest of the request" } else { "" };
     if devices.unit.is_some() {
         let functions = funnels.all.left();
-        return format!("{free} {verb} free ({functions} functions for them are, one by one)");
+        return format!(
+            "{free} {verb} free{joint} ({functions} functions for them are, one by one)"
+        );
     }
-    let joint = funnels.all.removed_by(Filter::RestOfRequest) > 0;
-    let joint = if joint { " together with the rest of the request" } else { "" };
     let removed: Vec<String> =
         PHRASES.iter().filter_map(|(filter, phrase)| phrase_of(funnels, *filter, phrase)).collect();
     let removed =

@@ -98,13 +98,7 @@ fn nowhere(board: &Board<'_>, guest: usize, lacks: &[Lack]) -> Misfit {
         return too_few(1, 0);
     };
     let message = format!("guest cell {guest} {}", words(lack, view, board.hosts()));
-    let told = lacks.iter().zip(&board.views).map(|(lack, view)| CellMisfit {
-        guest_cell: amount(guest),
-        cell: view.cell.id,
-        code: lack.code,
-        asked: lack.asked,
-        free: lack.free,
-    });
+    let told = lacks.iter().zip(&board.views).map(|(lack, view)| told(guest, view, lack));
     let capacity = capacity(lack.code, view);
     Misfit {
         guest_cell: Some(amount(guest)),
@@ -135,7 +129,7 @@ fn words(lack: &Lack, view: &View<'_>, hosts: usize) -> String {
     let Lack { code, asked, free } = *lack;
     let cell = view.cell.id;
     let of = counted(hosts, "cell");
-    let most = format!("the most of {of} is {free}, on cell {cell}");
+    let most = |unit| format!("the most of {of} is {free}{unit}, on cell {cell}");
     match code {
         MisfitCode::CellCordoned => {
             let reason = view.cell.cordoned.as_deref().unwrap_or_default();
@@ -152,22 +146,22 @@ fn words(lack: &Lack, view: &View<'_>, hosts: usize) -> String {
             format!("asks for {asked} MiB, which is no whole number of pages")
         }
         MisfitCode::InsufficientPages => {
-            format!("asks for {asked} MiB in pages of one size; {most} MiB")
+            format!("asks for {asked} MiB in pages of one size; {}", most(" MiB"))
         }
         MisfitCode::InsufficientMemory => {
-            format!("asks for {asked} MiB of ordinary memory; {most} MiB")
+            format!("asks for {asked} MiB of ordinary memory; {}", most(" MiB"))
         }
         MisfitCode::InsufficientDedicatedCpus => {
-            format!("asks for {asked} dedicated CPUs; {most}")
+            format!("asks for {asked} dedicated CPUs; {}", most(""))
         }
-        MisfitCode::InsufficientVcpus => format!("asks for {asked} shared vCPUs; {most}"),
+        MisfitCode::InsufficientVcpus => format!("asks for {asked} shared vCPUs; {}", most("")),
         MisfitCode::InsufficientCores => {
-            format!("asks for {asked} vCPUs on cores as its thread policy wants them; {most}")
+            format!("asks for {asked} vCPUs on cores as its thread policy wants them; {}", most(""))
         }
         MisfitCode::InsufficientL3 => {
-            format!("asks for {asked} dedicated CPUs of one L3 cache; {most}")
+            format!("asks for {asked} dedicated CPUs of one L3 cache; {}", most(""))
         }
-        _ => format!("asks for {asked}; {most}"),
+        _ => format!("asks for {asked}; {}", most("")),
     }
 }
 
@@ -194,7 +188,33 @@ fn compete(board: &Board<'_>, competing: &[usize]) -> Misfit {
         if cells.len() == 1 { "cell" } else { "cells" },
         cells.join(", ")
     );
-    misfit(MisfitCode::CellsCompete, message, amount(competing.len()), amount(hosts.len()))
+    let asked = amount(competing.len());
+    let misfit = misfit(MisfitCode::CellsCompete, message, asked, amount(hosts.len()));
+    Misfit { cells: kept_off(board, competing), ..misfit }
+}
+
+/// Why guest cells that fit somewhere do not fit on the other host cells; of those alike the first.
+fn kept_off(board: &Board<'_>, guests: &[usize]) -> Vec<CellMisfit> {
+    let is_first = |guest: &&usize| {
+        !guests.iter().take_while(|it| it < guest).any(|it| board.alike(*it, **guest))
+    };
+    let told = guests.iter().filter(is_first).flat_map(|guest| {
+        board.views.iter().enumerate().filter_map(|(host, view)| {
+            let lack = board.verdict(*guest, host)?.as_ref().err()?;
+            Some(told(*guest, view, lack))
+        })
+    });
+    told.collect()
+}
+
+fn told(guest: usize, view: &View<'_>, lack: &Lack) -> CellMisfit {
+    CellMisfit {
+        guest_cell: amount(guest),
+        cell: view.cell.id,
+        code: lack.code,
+        asked: lack.asked,
+        free: lack.free,
+    }
 }
 
 /// The cells fit by themselves, and so do the devices.
