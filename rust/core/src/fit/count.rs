@@ -110,6 +110,8 @@ fn count_by_trying(
     let mut units = Units::of(room, request, &counts(request));
     for booked in 0..most {
         *steps = steps.renewed_up_to(MAX_COUNT_STEPS);
+        // That of a unit that needs no search is one too.
+        steps.search()?;
         units.skip_used(&trial);
         if devices::choose_by(plan.clone(), &mut units, &mut trial, steps)?.is_none() {
             return Ok(booked);
@@ -140,6 +142,10 @@ fn tally_by_booking(
 
 #[cfg(test)]
 mod tests {
+    use super::{MAX_COUNT_STEPS, count};
+    use crate::book::Book;
+    use crate::fit::Room;
+    use crate::fit::steps::Steps;
     use crate::ledger::Ledger;
     use crate::pci::{Device, Matcher};
     use crate::request::{DeviceRequest, Request, Unit, UnitPlace};
@@ -154,20 +160,36 @@ mod tests {
         Ledger::new(plain_host().with_devices((0..count).map(function).collect()).unwrap())
     }
 
-    #[test]
-    fn units_are_counted_without_looking_at_every_place_again() {
+    fn of_groups() -> Request {
         let unit = Unit { place: UnitPlace::IommuGroup, members: Vec::new() };
         let part = DeviceRequest {
             unit: Some(unit),
             ..DeviceRequest::new("group", Matcher::of_product(vf_product()), 1)
         };
-        let request = Request::default().with_device_request(part);
+        Request::default().with_device_request(part)
+    }
+
+    #[test]
+    fn units_are_counted_without_looking_at_every_place_again() {
+        let request = of_groups();
         for groups in [64, 4096] {
             let mut ledger = host_of_groups(groups);
             assert_eq!(ledger.count(&request, 10_000), Ok(groups));
             assert!(ledger.steps() < groups * 6 + 10, "{} steps", ledger.steps());
         }
-        let mut many = host_of_groups(30_000);
-        assert_eq!(many.count(&request, 100_000).unwrap_err().limit, 100_000);
+        assert_eq!(host_of_groups(30_000).count(&request, 100_000), Ok(30_000));
+    }
+
+    #[test]
+    fn a_count_of_units_is_bounded() {
+        let ledger = host_of_groups(64);
+        let book = Book::vacant(ledger.inventory());
+        let room = Room { inventory: ledger.inventory(), book: &book };
+        for (left, expected) in [(64, Err(MAX_COUNT_STEPS)), (65, Ok(64))] {
+            let mut steps = Steps::within(MAX_COUNT_STEPS);
+            (left..MAX_COUNT_STEPS).for_each(|_| steps.search().unwrap());
+            let told = count(room, &of_groups(), 100, &mut steps);
+            assert_eq!(told.map_err(|spent| spent.limit), expected);
+        }
     }
 }
