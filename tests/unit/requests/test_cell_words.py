@@ -273,6 +273,14 @@ def test_a_list_of_cpus_is_not_endless() -> None:
     assert refusal_of(mixed) == ("Invalid", f"{MASK} has 4097 characters; 4096 are the most")
 
 
+@pytest.mark.parametrize("mark", ["hw:", "hw_"])
+def test_lists_of_cpus_together_are_not_endless_either(mark: str) -> None:
+    words = {f"{mark}numa_cpus.{cell}": "0-65535" for cell in range(128)}
+    said = (words | TWO, {}) if mark == "hw:" else ({}, words)
+    expected = f"{mark}numa_cpus.1 and those before it name more than 65536 vCPUs"
+    assert refusal_of(*said) == ("Invalid", expected)
+
+
 @pytest.mark.parametrize("words", [{"hw:numa_nodes": 2}, {3: "4"}, {"hw:numa_nodes": None}])
 def test_words_are_texts(words: Any) -> None:
     assert refusal_of(words)[0] == "InvalidWords"

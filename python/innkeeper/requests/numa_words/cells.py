@@ -9,7 +9,7 @@ from typing import Final
 from innkeeper.config.nearest import quoted
 from innkeeper.objects.cpu_spec import format_cpu_spec
 from innkeeper.objects.topology import GuestCell
-from innkeeper.requests.numa_words.masks import read_cpus
+from innkeeper.requests.numa_words.masks import read_cpu_lists
 from innkeeper.requests.numa_words.words import (
     INTEGER,
     GuestWords,
@@ -63,7 +63,7 @@ def read_cells(words: GuestWords, count: int, dedicated: frozenset[int]) -> tupl
     if not cpus and not memory:
         shares = _equal_shares(words, count)
     else:
-        said = [(one, read_cpus(one)) for one in cpus]
+        said = read_cpu_lists(cpus)
         sizes = [(one, _read_mebibytes(one)) for one in memory]
         _require_complete(words, count)
         _require_each_once(words, said)

@@ -9,7 +9,7 @@ from typing import Final
 from innkeeper.objects.request import NumaPolicy
 from innkeeper.requests.numa_words.cells import MOST_CELLS
 from innkeeper.requests.numa_words.cpu_policies import CpuPolicy, SiblingPolicy
-from innkeeper.requests.numa_words.masks import read_cpus
+from innkeeper.requests.numa_words.masks import read_cpu_lists
 from innkeeper.requests.numa_words.words import INTEGER, GuestWords, Saying, read_word, refused
 
 _ENUMERATIONS: Final[dict[str, type[StrEnum]]] = {
@@ -33,9 +33,8 @@ def require_image(words: GuestWords) -> None:
         if key in properties and not INTEGER.fullmatch(properties[key]):
             said = Saying(key, properties[key])
             raise refused("InvalidImageProperty", key, f"{said}, should be a whole number")
-    for key in _numbered("hw_numa_cpus"):
-        if key in properties:
-            read_cpus(Saying(key, properties[key]))
+    lists = (key for key in _numbered("hw_numa_cpus") if key in properties)
+    read_cpu_lists(Saying(key, properties[key]) for key in lists)
 
 
 def _numbered(name: str) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from innkeeper.config.nearest import quoted
 from innkeeper.errors import BadRequest
 from innkeeper.objects.cpu_spec import parse_cpu_spec
 from innkeeper.requests.numa_words.cpu_policies import read_emulator_threads
-from innkeeper.requests.numa_words.words import GuestWords, Saying, refused
+from innkeeper.requests.numa_words.words import MOST_VCPUS, GuestWords, Saying, refused
 from innkeeper.requests.strict_words import read_boolean
 
 #: Characters; bounds the time that a hostile list can take.
@@ -97,6 +98,24 @@ def read_cpus(said: Saying) -> frozenset[int]:
     except BadRequest as error:
         message = f"{said.key}: {error.message}"
         raise refused("Invalid", said.key, message) from None
+
+
+def read_cpu_lists(said: Iterable[Saying]) -> list[tuple[Saying, frozenset[int]]]:
+    """Each list with its CPUs. Together they name no more than a guest can have, each time counted.
+
+    Raises:
+        BadRequest: one is no list, or they name more.
+    """
+    lists: list[tuple[Saying, frozenset[int]]] = []
+    rest = MOST_VCPUS
+    for one in said:
+        cpus = read_cpus(one)
+        rest -= len(cpus)
+        if rest < 0:
+            message = f"{one.key} and those before it name more than {MOST_VCPUS} vCPUs"
+            raise refused("Invalid", one.key, message)
+        lists.append((one, cpus))
+    return lists
 
 
 def read_flag(said: Saying, cause: str) -> bool:

@@ -14,7 +14,7 @@ from innkeeper.errors import BadRequest
 _Word = TypeVar("_Word", bound=StrEnum)
 
 #: As the limits of `Request.vcpus` and `Request.memory_mib`.
-_MOST_VCPUS: Final = 65_536
+MOST_VCPUS: Final = 65_536
 _MOST_MEBIBYTES: Final = 2**40
 
 #: In plain digits, and below 0 too.
@@ -46,7 +46,7 @@ class GuestWords:
     image_properties: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        self._require_size("vcpus", self.vcpus, _MOST_VCPUS)
+        self._require_size("vcpus", self.vcpus, MOST_VCPUS)
         self._require_size("memory_mib", self.memory_mib, _MOST_MEBIBYTES)
         for words in (self.extra_specs, self.image_properties):
             for key, text in words.items():
