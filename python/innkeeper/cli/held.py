@@ -24,7 +24,9 @@ def hugepage_cells(placement: Placement) -> tuple[PlacedCell, ...]:
     size in the cells is theirs.
     """
     sized = [cell for cell in placement.cells if cell.page_kib and cell.memory_mib]
-    small = min((cell.page_kib or 0 for cell in sized), default=0) if placement.memory_mib else 0
+    unsized = sum(cell.memory_mib for cell in placement.cells if not cell.page_kib)
+    has_small = placement.memory_mib > unsized
+    small = min((cell.page_kib or 0 for cell in sized), default=0) if has_small else 0
     return tuple(cell for cell in sized if cell.page_kib != small)
 
 

@@ -160,12 +160,16 @@ def _require_even(count: int, vcpus: int | None, memory_mib: int | None) -> None
     odd = [(amount, unit) for amount, unit in amounts if amount is not None and amount % count]
     if not odd:
         return
-    asked = " and ".join(f"{amount} {unit}" for amount, unit in odd)
+    asked = " and ".join(_counted(amount, unit) for amount, unit in odd)
     nearest = " and ".join(f"{_around(amount, count)} {unit}" for amount, unit in odd)
     raise BadRequest(
         f"--cells {count} should divide {asked} evenly; {nearest} would do. Unequal cells are said "
         "with --property hw:numa_cpus.N and hw:numa_mem.N, or in a --spec file"
     )
+
+
+def _counted(amount: int, unit: str) -> str:
+    return "1 vCPU" if (amount, unit) == (1, "vCPUs") else f"{amount} {unit}"
 
 
 def _around(amount: int, count: int) -> str:

@@ -25,7 +25,9 @@ from innkeeper.requests.sizes import parse_duration
 Spec = Annotated[
     str | None,
     typer.Option(
-        "--spec", metavar="FILE", help="A claim as JSON, YAML or TOML; - is stdin. Flags override."
+        "--spec",
+        metavar="FILE",
+        help="A claim, or a request alone, as JSON, YAML or TOML; - is stdin. Flags override.",
     ),
 ]
 ClaimId = Annotated[
@@ -60,7 +62,7 @@ class ClaimWords(RequestWords):
         Raises:
             BadRequest: a word is wrong, or nothing is asked for.
         """
-        words = read_spec(self.spec) if self.spec is not None else {}
+        words = _claim_of(read_spec(self.spec)) if self.spec is not None else {}
         request = self.over(_section(words, "request"))
         holder = _section(words, "holder") | given(project=self.project, reason=self.reason)
         parts = given(request=request, holder=holder or None, pid=pid)
@@ -84,6 +86,12 @@ class ClaimWords(RequestWords):
 
 takes_claim_words = takes(ClaimWords, "said")
 """Gives a command every flag of a claim."""
+
+
+def _claim_of(words: dict[str, Any]) -> dict[str, Any]:
+    """A spec may hold the request alone, as `nearest` of a refusal does."""
+    alone = bool(words) and words.keys() <= Request.model_fields.keys()
+    return {"request": words} if alone else words
 
 
 def _section(words: Mapping[str, Any], name: str) -> dict[str, Any]:
