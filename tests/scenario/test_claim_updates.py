@@ -132,7 +132,7 @@ async def test_less_is_granted_whatever_was_cordoned(make_tracker: MakeTracker) 
         await tracker.cordon(CordonKind.CELL, "1", reason="fan", by=EVE)
         await tracker.cordon(CordonKind.HOST, "test", reason="fire", by=EVE)
         assert (await update(tracker, claim, vcpus=10)).placement.vcpus == 10
-        with pytest.raises(NoFit, match="takes no new claims: .*fire"):
+        with pytest.raises(NoFit, match=r"takes no new claims: .*fire"):
             await update(tracker, claim, memory_mib=2048)
 
 

@@ -231,8 +231,21 @@ def test_conflicts_have_their_exit_code(run: CommandLine) -> None:
     assert "[already_released]" in run("confirm", made).expect(4).err
 
 
+def test_a_claim_is_updated_and_the_history_says_how(run: CommandLine) -> None:
+    made = claim(run, "--vcpus", "2", "--memory", "1GiB")
+    words = ("--vcpus", "3", "--memory", "2GiB", "--disk", "1GiB")
+    shown = run("claims", "update", made, *words, "-o", "json").expect(0).json
+    assert shown["request"]["vcpus"] == shown["placement"]["vcpus"] == 3
+    assert (shown["placement"]["memory_mib"], shown["placement"]["disk_mib"]) == (2048, 1024)
+    assert "vcpus_before=2 vcpus=3" in run("history", made).expect(0).out
+    refused = run("claims", "update", made, "--vcpus", "999").expect(3)
+    assert "would fit now: --vcpus 32" in refused.err
+
+
 @pytest.mark.parametrize(
-    "command", ["confirm", "renew", "release", "claims show", "history"], ids=str.split
+    "command",
+    ["confirm", "renew", "release", "claims show", "claims update --vcpus 2", "history"],
+    ids=str.split,
 )
 def test_an_unknown_claim_is_an_error(run: CommandLine, command: str) -> None:
     named = str(UUID(int=7))

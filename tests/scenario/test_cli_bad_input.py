@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,6 +73,12 @@ WRONG_WORDS = {
     "release x y": "y",
     "claims show": "ID",
     "claims shw 1": "shw",
+    "claims update": "ID",
+    "claims update web-1 --vcpus 2": "'web-1' is no claim or instance id",
+    f"claims update {UUID(int=7)}": "name at least one of --vcpus, --memory, --disk",
+    f"claims update {UUID(int=7)} --vcpus 0": "--vcpus '0'",
+    f"claims update {UUID(int=7)} --memory lots": "--memory 'lots'",
+    f"claims update {UUID(int=7)} --disk 40": "--disk '40'",
     "history ?": "is no claim or instance id",
     "relase": "Did you mean 'release'",
     "audit": "run",

@@ -16,7 +16,7 @@ LISTS = (
     *("show", "devices", "devices --tree", "devices --free", "pools", "aliases", "cordons"),
     *("claims", "findings", "audit run", "history"),
 )
-ONE_CLAIM = ("claims show", "confirm", "renew --lease 1h", "release")
+ONE_CLAIM = ("claims show", "claims update --vcpus 2", "confirm", "renew --lease 1h", "release")
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,9 @@ def test_one_claim(run: CommandLine, form: str) -> None:
     require_form(form, run("claim", *words, "-o", form).expect(0).out)
     named = run("claims", "-o", "name").expect(0).out.strip()
     for command in ONE_CLAIM:
-        first, *more = command.split()
-        act = (first, named, *more) if first != "claims" else ("claims", "show", named)
+        words = command.split()
+        flags = next((at for at, word in enumerate(words) if word.startswith("--")), len(words))
+        act = (*words[:flags], named, *words[flags:])
         require_form(form, run(*act, "-o", form).expect(0).out)
 
 

@@ -13,6 +13,8 @@ import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
 from tests.serving import Served, problem_of, serving
 
+from innkeeper.api.access import Caller, Role
+from innkeeper.api.peers import Peer
 from innkeeper.api.views import DeviceList, HostView
 from innkeeper.config import Config
 from innkeeper.objects import Claim
@@ -297,3 +299,56 @@ async def test_64_clients_on_a_host_with_room_for_40(serve: Serve) -> None:
         assert (cpus.used, cpus.free) == (40, 0)
         written = served.tracker.statistics().store
         assert written.batches < written.change_sets == 41
+
+
+async def test_a_claim_is_updated_in_place(serve: Serve) -> None:
+    async with serve() as served:
+        claim = (await served.client.post("/v1/claims", json=SMALL)).json()
+        here = f"/v1/claims/{claim['id']}"
+        grown = await served.client.patch(here, json={"vcpus": 3, "memory_mib": None})
+        assert grown.status_code == 200
+        assert grown.json()["request"] == {**claim["request"], "vcpus": 3}
+        assert (await served.client.get(here)).json() == grown.json()
+        tag = (await served.client.get(here)).headers["etag"]
+        again = await served.client.patch(here, json={"vcpus": 3})
+        assert again.json() == grown.json()
+        assert (await served.client.get(here)).headers["etag"] == tag
+        refused = problem_of(await served.client.patch(here, json={"vcpus": 9}), 409, "no_fit")
+        assert (refused["reasons"][0]["asked"], refused["nearest"]["vcpus"]) == (9, 8)
+        await served.client.delete(here)
+        problem_of(await served.client.patch(here, json={"vcpus": 2}), 409, "already_released")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "nothing is to change"),
+        ({"vcpus": None}, "nothing is to change"),
+        ({"vcpus": 0}, "vcpus"),
+        ({"vcpu": 1}, "did you mean `vcpus`?"),
+        ([], "body"),
+    ],
+)
+async def test_an_update_that_says_nothing_or_nonsense_is_refused(
+    serve: Serve, body: object, words: str
+) -> None:
+    async with serve() as served:
+        claim = (await served.client.post("/v1/claims", json=SMALL)).json()
+        here = f"/v1/claims/{claim['id']}"
+        refused = await served.client.patch(here, json=body)
+        assert words in problem_of(refused, 400, "invalid_request")["detail"]
+        nowhere = await served.client.patch(f"/v1/claims/{uuid4()}", json={"vcpus": 1})
+        problem_of(nowhere, 404, "unknown_claim")
+        assert (await served.client.get(here)).json() == claim
+
+
+async def test_updates_are_for_operators(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve() as served:
+        claim = (await served.client.post("/v1/claims", json=SMALL)).json()
+
+        async def identify(peer: Peer) -> Caller:
+            return Caller(peer, "ann", Role.READER)
+
+        monkeypatch.setattr(served.parts.access, "identify", identify)
+        refused = await served.client.patch(f"/v1/claims/{claim['id']}", json={"vcpus": 2})
+        problem_of(refused, 403, "forbidden")

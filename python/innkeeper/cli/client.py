@@ -34,6 +34,7 @@ from innkeeper.objects import (
     AuditReport,
     Claim,
     ClaimState,
+    ClaimUpdate,
     Cordon,
     CordonCause,
     CordonKind,
@@ -165,6 +166,10 @@ class Client:
     def change(self, ref: UUID, act: str, body: BaseModel | None = None) -> Claim:
         """`confirm`, `abort` or `renew` a claim."""
         return self._ask(Claim, "POST", f"/v1/claims/{ref}/{act}", body=body)
+
+    def update(self, ref: UUID, change: ClaimUpdate) -> Claim:
+        """Other amounts for a claim that runs."""
+        return self._ask(Claim, "PATCH", f"/v1/claims/{ref}", body=change)
 
     def release(self, ref: UUID) -> Claim:
         """Give back what a claim holds."""

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 from uuid import UUID
 
+import typer
+
 from innkeeper.config.sizes import refusal
+
+Ref = Annotated[
+    str, typer.Argument(metavar="ID", help="A claim id, or the instance that holds it.")
+]
 
 _ADDRESS = re.compile(
     r"(?:0*([0-9a-f]{1,8}):)?([0-9a-f]{1,2}):([01]?[0-9a-f])\.([0-7])", re.IGNORECASE

@@ -19,7 +19,7 @@ from innkeeper.api.process_owner import require_tie_allowed
 from innkeeper.api.views import BatchAnswer, BatchResult, ClaimList
 from innkeeper.api.wrong_words import named_from
 from innkeeper.errors import InnkeeperError
-from innkeeper.objects import Claim, ClaimSpec
+from innkeeper.objects import Claim, ClaimSpec, ClaimUpdate
 from innkeeper.tracker import Placed
 
 router: Final = APIRouter(prefix="/v1/claims", tags=["claims"])
@@ -95,6 +95,15 @@ async def show_claim(request: Request, ref: UUID) -> Response:
     tag = f'"{parts.tracker.edition}"'
     claim = await parts.tracker.find(ref)
     return unchanged(request, tag) or answer(claim, tag=tag)
+
+
+@router.patch("/{ref}", responses=answers(Claim), openapi_extra=asks(ClaimUpdate))
+async def update(request: Request, ref: UUID) -> Response:
+    """Other amounts for a claim that runs, where it is; what is not named stays."""
+    caller = await operator(request)
+    parts = parts_of(request)
+    change = await read_model(request, ClaimUpdate)
+    return answer(await parts.tracker.update(ref, change, by=caller.holder))
 
 
 @router.post("/{ref}/confirm", responses=answers(Claim))

@@ -9,19 +9,17 @@ import typer
 from innkeeper.api.orders import RenewOrder
 from innkeeper.cli.catalogue import new_group
 from innkeeper.cli.commands.answers import put_claim, put_fit
+from innkeeper.cli.commands.claim_update import update_claim
 from innkeeper.cli.exits import say
 from innkeeper.cli.forms import ClaimOutput, Form, ListOutput, data_writers, names, put
 from innkeeper.cli.quantities import until
-from innkeeper.cli.refs import parse_ref
+from innkeeper.cli.refs import Ref, parse_ref
 from innkeeper.cli.session import session_of
 from innkeeper.cli.tables import claims_table
 from innkeeper.cli.words import ClaimWords, Lease, takes_claim_words
 from innkeeper.objects import Claim, ClaimState
 from innkeeper.requests.sizes import parse_duration
 
-Ref = Annotated[
-    str, typer.Argument(metavar="ID", help="A claim id, or the instance that holds it.")
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say whether it would fit.")]
 All = Annotated[bool, typer.Option("--all", help="Ended claims too.")]
 
@@ -74,6 +72,9 @@ def show_claim(context: typer.Context, ref: Ref, output: ClaimOutput = "table") 
     """One claim, ended ones included."""
     named = parse_ref(ref)
     put_claim(output, session_of(context).client().claim(named))
+
+
+claims_app.command("update")(update_claim)
 
 
 def confirm(context: typer.Context, ref: Ref, output: ClaimOutput = "table") -> None:
