@@ -29,6 +29,7 @@ _NAMES: Final = (
     "hw:numa_nodes",
     "hw:numa_cpus.0",
     "hw:numa_mem.0",
+    "hw:pmem",
     "resources:VCPU",
     "resources:PCPU",
     "trait:HW_CPU_HYPERTHREADING",
