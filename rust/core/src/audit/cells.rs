@@ -50,8 +50,8 @@ pub(super) fn missing_cpus(inventory: &Inventory, book: &Book) -> impl Iterator<
             subject: format!("cpus {cpus} of {claim}"),
             claim: Some(claim.clone()),
             message: format!(
-                "{} {claim} alone and not among the dedicated CPUs of this host: offline, or left out \
-                 of `cpus.dedicated`",
+                "{} {claim} alone and not among the dedicated CPUs of this host: offline, cordoned, \
+                 or left out of `cpus.dedicated`",
                 are(&cpus, "booked by")
             ),
             booked: Some(cpus.to_string()),
