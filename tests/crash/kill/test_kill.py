@@ -1,6 +1,6 @@
 """The daemon is killed at every write point of a claim's life; what it answered is there after.
 
-The life covers claim, confirm, lease expiry, release and abort, and the cleaning of the device that each of
+The life covers claim, confirm, update (more and less), lease expiry, release and abort, and the cleaning of the device that each of
 them held: whatever point the daemon dies at, nobody is given a device that was not cleaned. A first run counts the write points;
 then one daemon after another is killed at one of them and started again on what it left behind.
 """
@@ -85,6 +85,8 @@ class Told:
 
     states: dict[str, str] = field(default_factory=dict)
     asked: tuple[str, str] | None = None
+    vcpus: set[int] = field(default_factory=lambda: {1})
+    """What A may have now: what was answered, and what was asked last."""
 
     def allowed(self, claim_id: str) -> set[str | None]:
         allowed: set[str | None] = {self.states.get(claim_id)}
@@ -106,6 +108,11 @@ def live(client: httpx.Client, told: Told) -> None:
         told.states[claim_id] = state
         told.asked = None
 
+    def update(vcpus: int) -> None:
+        told.vcpus.add(vcpus)
+        step(A, "confirmed", "PATCH", f"/v1/claims/{A}", {"vcpus": vcpus})
+        told.vcpus = {vcpus}
+
     def claim(claim_id: str, **words: object) -> None:
         device = {"vendor_id": "8086", "product_id": vf_product(client), "count": 1}
         request = {"vcpus": 1, "memory_mib": 64, "devices": [device]}
@@ -115,6 +122,8 @@ def live(client: httpx.Client, told: Told) -> None:
     claim(A)
     claim(B, lease_seconds=0.2)
     step(A, "confirmed", "POST", f"/v1/claims/{A}/confirm")
+    update(4)
+    update(2)
     claim(C)
     told.asked = (B, "aborted")
     while client.get(f"/v1/claims/{B}").json()["state"] != "aborted":
@@ -145,11 +154,20 @@ def check(client: httpx.Client, told: Told) -> None:
         assert found in told.allowed(claim_id), (claim_id, found, told)
     assert not claims
     held = client.get("/v1/claims").json()["claims"]
+    check_amounts(held, told)
     usage = client.get("/v1/host").json()["usage"]
     assert usage["vcpus"]["used"] == sum(claim["placement"]["vcpus"] for claim in held)
     assert usage["devices"]["used"] == len(held)
     assert client.post("/v1/audits").json()["findings"] == []
     check_history(client)
+
+
+def check_amounts(held: list[dict[str, Any]], told: Told) -> None:
+    """An update is there whole or not at all."""
+    for claim in held:
+        asked, placed = claim["request"]["vcpus"], claim["placement"]["vcpus"]
+        assert asked == placed
+        assert placed in (told.vcpus if claim["id"] == A else {1})
 
 
 def wait_lapsed(client: httpx.Client) -> None:
@@ -168,6 +186,7 @@ def check_history(client: httpx.Client) -> None:
         ends = sum(kind in ("released", "aborted", "lapsed") for kind in kinds)
         assert ends <= 1
         assert kinds.count("cordoned") == kinds.count("uncordoned") == ends
+        assert kinds.count("updated") <= (2 if claim_id == A else 0)
     check_cleaned_between_holders(events)
 
 
