@@ -259,24 +259,37 @@ def test_pins_outlive_the_daemon() -> None:
 
 
 README = Path(__file__).parents[2] / "README.md"
+SECTION = README.read_text().partition("## NUMA cells, dedicated CPUs, hugepages")[2]
 
 
-def commands_of_readme() -> list[str]:
-    section = (
-        README.read_text()
-        .partition("## NUMA cells, dedicated CPUs, hugepages")[2]
-        .partition("\n## ")[0]
+def block(language: str) -> list[str]:
+    """The lines of the section's first block of this language."""
+    return SECTION.partition(f"```{language}\n")[2].partition("```")[0].splitlines()
+
+
+@pytest.fixture(scope="module")
+def host_of_readme() -> Iterator[CommandLine]:
+    """A daemon with the words that the README starts one with."""
+    export, start = block("text")
+    cpus = dict(word.split("=", 1) for word in export.split()[1:])
+    config = "[cpus]\n" + "".join(
+        f'{name.rpartition("__")[2].lower()} = "{text}"\n' for name, text in cpus.items()
     )
-    lines = section.partition("```sh\n")[2].partition("```")[0].splitlines()
-    return [line.partition(" # ")[0].strip() for line in lines]
+    host = start.removeprefix("innkeeper serve --simulate ")
+    with (
+        tempfile.TemporaryDirectory(prefix="ik-") as directory,
+        serve(Path(directory), host, config=config) as ready,
+    ):
+        claim(ready.command_line, *PINNED)
+        yield ready.command_line
 
 
-@pytest.mark.parametrize("line", commands_of_readme())
-def test_each_command_of_the_readme_works(run: CommandLine, line: str) -> None:
-    held = claim(run, *PINNED)["id"]
+@pytest.mark.parametrize("line", [line.partition(" # ")[0] for line in block("sh")])
+def test_each_command_of_the_readme_works(host_of_readme: CommandLine, line: str) -> None:
+    held = host_of_readme("claims", "-o", "name").expect(0).out.split()[0]
     name, *words = shlex.split(line.replace(" ID", f" {held}"))
     assert name == "innkeeper"
-    assert run(*words).expect(0).out
+    assert host_of_readme(*words).expect(0).out
 
 
 def test_a_command_runs_on_its_own_cpu(short_dir: Path) -> None:

@@ -36,22 +36,24 @@ def pins_text(cell: PlacedCell) -> str:
 
 
 def pages_text(cell: PlacedCell) -> str:
-    """`2 x 1 GiB`; empty where the pages are not counted."""
-    return f"{cell.pages} x {page_size(cell.page_kib)}" if cell.page_kib and cell.pages else ""
+    """`2 x 1 GiB`."""
+    return f"{cell.pages} x {page_size(cell.page_kib or 0)}"
 
 
 def cell_lines(placement: Placement) -> tuple[tuple[str, str], ...]:
     """A name and a line of text for each guest cell."""
+    huge = hugepage_cells(placement)
     return tuple(
-        (f"guest cell {number}", _cell_text(cell)) for number, cell in enumerate(placement.cells)
+        (f"guest cell {number}", _cell_text(cell, pages_text(cell) if cell in huge else ""))
+        for number, cell in enumerate(placement.cells)
     )
 
 
-def _cell_text(cell: PlacedCell) -> str:
-    pages = pages_text(cell)
+def _cell_text(cell: PlacedCell, pages: str) -> str:
+    memory = size(cell.memory_mib) if cell.memory_mib else ""
     parts = (
         f"on cell {cell.cell}",
-        size(cell.memory_mib) + (f" in {pages}" if pages else "") if cell.memory_mib else "",
+        f"{memory} in {pages}" if pages else memory,
         f"vCPUs {cell.shared} over CPUs {cell.cpus}" if cell.shared else "",
         f"vCPU:CPU {pins_text(cell)}" if cell.pins else "",
         f"emulator on CPU {cell.emulator}" if cell.emulator else "",

@@ -15,7 +15,7 @@ from innkeeper.objects.request import PoolFiltered
 _MOST_LINES = 24
 """Lines of one reason; pools and cells that are alike share one."""
 
-_IN_MEBIBYTES = ("insufficient_memory", "insufficient_pages", "uneven_pages")
+_IN_MEBIBYTES = ("insufficient_memory", "insufficient_pages", "unknown_page_size", "uneven_pages")
 
 
 def refusal_lines(reasons: Sequence[Misfit], nearest: Request | None) -> Iterator[str]:

@@ -24,6 +24,8 @@ _NOUNS: Final = {
     "host_cordoned": "hosts that are not cordoned",
 }
 
+_MASSES: Final = ("memory", "disk")
+
 
 def what_is_short(code: str) -> str:
     """By the code of a misfit; a code of a later release stands for itself."""
@@ -31,7 +33,12 @@ def what_is_short(code: str) -> str:
 
 
 def what_runs_out(misfit: Misfit) -> str:
-    """The same, with its name where there are several of the kind."""
+    """`vCPUs run out`, with the name where there are several of the kind."""
+    what = _name(misfit)
+    return f"{what} {'runs' if what in _MASSES else 'run'} out"
+
+
+def _name(misfit: Misfit) -> str:
     if misfit.code in _NOUNS:
         return what_is_short(misfit.code)
     return f"devices {misfit.resource}" if "device" in misfit.code else misfit.resource

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from innkeeper.api.views import FitAnswer
-from innkeeper.cli.held import cell_lines, memory_mib, pages_text, pins_text, vcpu_count
+from innkeeper.cli.held import (
+    cell_lines,
+    hugepage_cells,
+    memory_mib,
+    pages_text,
+    pins_text,
+    vcpu_count,
+)
 from innkeeper.cli.picture.lines import cells_of
 from innkeeper.cli.quantities import ago, printable, size, until
 from innkeeper.cli.short_of import what_runs_out
@@ -65,7 +72,7 @@ def _wide_cells(claim: Claim) -> list[str]:
         claim.placement.cpus,
         " ".join(str(cell.cell) for cell in cells),
         " ".join(filter(None, map(pins_text, cells))),
-        ", ".join(filter(None, map(pages_text, cells))),
+        ", ".join(map(pages_text, hugepage_cells(claim.placement))),
         " ".join(f"{name}={count}" for name, count in sorted(claim.placement.counters.items())),
         claim.holder.reason or "",
         str(claim.process.pid) if claim.process else "",
@@ -103,7 +110,7 @@ def count_table(answer: FitAnswer) -> str:
     if not answer.stopped_by:
         return f"{answer.count:,} more, and no end seen: counting stops there"
     first, *rest = answer.stopped_by
-    lines = [f"{answer.count:,} more; then {what_runs_out(first)} run out: {first.message}"]
+    lines = [f"{answer.count:,} more; then {what_runs_out(first)}: {first.message}"]
     lines += [f"  and {what_runs_out(one)}: {one.message}" for one in rest]
     return "\n".join(lines)
 

@@ -73,7 +73,7 @@ def test_a_table_has_a_line_for_each_guest_cell() -> None:
         "  guest cell 0 on cell 1, 1 GiB in 1 x 1 GiB, vCPUs 0 over CPUs 0-3, vCPU:CPU 1:4 2:20, "
         "emulator on CPU 5, CPUs 21 kept idle"
     )
-    assert lines[3] == "  guest cell 1 on cell 0, 2 GiB in 524288 x 4 KiB, vCPU:CPU 3:8 4:24"
+    assert lines[3] == "  guest cell 1 on cell 0, 2 GiB, vCPU:CPU 3:8 4:24"
 
 
 def test_a_wide_list_has_cells_pins_and_pages() -> None:
@@ -94,7 +94,7 @@ def test_a_wide_list_has_cells_pins_and_pages() -> None:
         assert name in head
     assert row[head.index("VCPUS") :].split()[0] == "5"
     assert row[head.index("PINS") :].startswith("1:4 2:20 3:8 4:24 ")
-    assert row[head.index("PAGES") :].startswith("1 x 1 GiB, 524288 x 4 KiB ")
+    assert row[head.index("PAGES") :].startswith("1 x 1 GiB ")
     assert row[head.index("CELLS") :].startswith("1 0 ")
 
 
@@ -199,13 +199,17 @@ def test_a_count_says_what_runs_out() -> None:
     stopped = (
         short("insufficient_dedicated_cpus"),
         short("insufficient_devices", resource="nic"),
-        short("insufficient_counter", resource="slots"),
+        short("insufficient_memory"),
     )
     answer = FitAnswer(placement=PLACED, count=1200, stopped_by=stopped)
     assert count_table(answer).splitlines() == [
         "1,200 more; then dedicated CPUs run out: the reason in words",
-        "  and devices nic: the reason in words",
-        "  and slots: the reason in words",
+        "  and devices nic run out: the reason in words",
+        "  and memory runs out: the reason in words",
     ]
+    slots = FitAnswer(
+        placement=PLACED, count=3, stopped_by=(short("insufficient_counter", resource="slots"),)
+    )
+    assert count_table(slots).startswith("3 more; then slots run out: ")
     assert "no end seen" in count_table(FitAnswer(placement=PLACED, count=10_000))
     assert "was not decided" in count_table(FitAnswer(placement=PLACED, count=None))
