@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +15,7 @@ from innkeeper.cli.local import LocalHost, Root, Simulate, disk_of_the_state
 from innkeeper.cli.session import session_of
 from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
 from innkeeper.config.places import config_path
+from innkeeper.errors import HostUnreadable
 
 if TYPE_CHECKING:
     from innkeeper.service import Listening
@@ -90,20 +90,26 @@ def config_example() -> None:
 @config_app.command("check")
 def config_check(config: ConfigFile = None, root: Root = None, simulate: Simulate = None) -> None:
     """Read the configuration as the daemon would on this host; say what is wrong."""
-    from innkeeper.requests.checking import (
-        check_device_words,
-        check_on_host,
-        check_programs,
-        load_checked,
-    )
+    from innkeeper.requests.checking import check_device_words, check_programs, load_checked
 
     named = config_path(os.environ, config)
     loaded = load_checked(named, os.environ)
-    host = LocalHost.look(loaded, root, simulate)
-    warnings = check_device_words(loaded), check_programs(loaded), check_on_host(loaded, host)
-    for warning in chain.from_iterable(warnings):
+    on_host = _warnings_on_host(loaded, root, simulate)
+    for warning in (*check_device_words(loaded), *check_programs(loaded), *on_host):
         say(f"warning: {warning}")
     say(f"{named or 'the defaults'}: good")
+
+
+def _warnings_on_host(loaded: Config, root: str | None, simulate: str | None) -> tuple[str, ...]:
+    from innkeeper.requests.checking import check_on_host
+
+    try:
+        host = LocalHost.look(loaded, root, simulate)
+    except HostUnreadable as error:
+        if root is not None:
+            raise
+        return (f"{error.message}; whether it has what is named was not checked",)
+    return check_on_host(loaded, host)
 
 
 @config_app.command("show")
