@@ -70,9 +70,9 @@ def _broken_sums(inventory: Inventory, placement: Placement) -> Broken:
         yield f"{placement.vcpus} vCPUs float, other than the cells say"
     if placement.memory_mib != sum(it.memory_mib for it in ordinary):
         yield f"{placement.memory_mib} MiB of ordinary memory, other than the cells say"
-    allowed = [cpus(it.cpus) | set(it.pins.values()) for it in placement.cells]
+    allowed = [cpus(it.cpus) | cpus(it.emulator) | set(it.pins.values()) for it in placement.cells]
     if cpus(placement.cpus) != frozenset[int]().union(*allowed):
-        yield f"vCPUs may run on {placement.cpus}, other than the cells say"
+        yield f"it may run on {placement.cpus}, other than the cells say"
 
 
 @dataclass

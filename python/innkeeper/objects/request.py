@@ -158,7 +158,7 @@ class Placement(VersionedObject):
     """Ordinary memory; what comes from hugepages is in the cells."""
     disk_mib: Amount = 0
     cpus: CpuList = ""
-    """CPUs that the instance may run on; empty when it asked for no vCPU."""
+    """CPUs that the instance may run on, its emulator's own among them; empty when it asked for no vCPU."""
     devices: tuple[PlacedDevice, ...] = ()
     counters: dict[CounterName, Amount] = {}
     cells: Annotated[tuple[PlacedCell, ...], Field(max_length=1024)] = ()

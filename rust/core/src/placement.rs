@@ -13,7 +13,7 @@ use crate::topology::PlacedCell;
 pub struct Placement {
     /// So much of each resource, zero left out.
     pub amounts: Amounts,
-    /// CPUs that the instance may run on; empty when it has no vCPU.
+    /// CPUs that the instance may run on, its emulator's own among them; empty when it has no vCPU.
     pub cpus: CpuList,
     /// Devices by address.
     pub devices: PlacedDevices,

@@ -139,8 +139,7 @@ class Question:
         if not self.guest.pins:
             return {}, nothing
         if not cell.dedicated and self.has("cells-without-pins"):
-            fits = self.guest.threads != "require" or host.threads > 1
-            return ({} if fits else None), nothing
+            return {}, nothing
         if not host.cores and not self.has("no-cores"):
             raise NovaError("ValueError")
         cpus = self._choose(len(cell.dedicated), host)

@@ -114,10 +114,13 @@ fn place_on_cells(room: Room<'_>, request: &Request, seated: Seated) -> Placemen
     placement
 }
 
-/// CPUs that an instance may run on.
+/// CPUs that an instance may run on, its emulator's own one among them.
 fn cpus_of(cells: &[PlacedCell]) -> CpuList {
-    let own = cells.iter().flat_map(|cell| cell.pins.values().copied());
-    own.chain(cells.iter().flat_map(|cell| cell.cpus.iter())).collect()
+    let of_cell = |cell: &PlacedCell| -> Vec<u32> {
+        let floating = cell.cpus.iter().chain(cell.emulator.iter());
+        cell.pins.values().copied().chain(floating).collect()
+    };
+    cells.iter().flat_map(of_cell).collect()
 }
 
 /// Every constraint that fails, and the nearest request that fits.

@@ -32,16 +32,17 @@ pub(super) struct Seats {
     pub(super) charged: CpuList,
 }
 
-/// How a guest cell's dedicated vCPUs are put on a cell; none when it has none.
+/// How a guest cell's dedicated vCPUs are put on a cell; none when it has none, and then no policy asks
+/// for cores (Nova 34 wants siblings under `require` even then).
 pub(super) fn plan(ask: &Ask, guest: &Guest, view: &View<'_>) -> Result<Option<Take>, Lack> {
+    if guest.dedicated == 0 {
+        return Ok(None);
+    }
     let code = MisfitCode::InsufficientDedicatedCpus;
     require(code, guest.own_cpus(), view.whole.free)?;
     let (threads, widest) = (ask.threads, view.widest);
     if threads == ThreadPolicy::Require && widest < 2 {
         return Err(Lack::new(MisfitCode::InsufficientCores, guest.dedicated, 0));
-    }
-    if guest.dedicated == 0 {
-        return Ok(None);
     }
     let take = rule(threads, widest, &view.whole, guest.dedicated).ok_or_else(|| {
         let most = most(threads, widest, &view.whole);
