@@ -6,6 +6,9 @@ each manifest. An answer is `{"primitive", "backports"}` or `{"error"}`.
 `{"do": "devices", "rows": [R, ...], "specs": [S, ...], "pci_stats": T, "asked": [P, ...]}` reads rows of `pci_devices`, and the
 pools of a node, as a compute and a scheduler do, and tells the pools that it makes of the rows, those that it reads, and for
 each P, an `InstancePCIRequests`, whether compute and scheduler say that it fits.
+`{"do": "cells", "host": T, "guests": [T, ...], "limits": [C, R], "asked": [P, ...]}` reads the cells of a host and of its guests, as
+they are in the tables, and tells the cells that it makes of the empty host and the guests, those that are left when all guests
+go, and for each P, an `InstanceNUMATopology`, whether it fits within these ratios of vCPUs and memory.
 """
 
 from __future__ import annotations
@@ -27,8 +30,13 @@ from nova import exception, objects  # noqa: E402
 from nova.objects import base, fields  # noqa: E402
 from nova.pci.stats import PciDeviceStats  # noqa: E402
 from nova.pci.whitelist import Whitelist  # noqa: E402
+from nova.virt.hardware import (  # noqa: E402
+    numa_fit_instance_to_host,
+    numa_usage_from_instance_numa,
+)
 
 TEXTS = ["", "a", "0000:81:00.0", "é計", "x" * 40]
+UUID = "11111111-2222-4333-8444-555555555555"
 CONF = nova.conf.CONF
 NO_COMPUTE_HOST = exception.ComputeHostNotFound
 
@@ -147,12 +155,68 @@ def fits(primitive: Any, stats: Any) -> bool:
     return bool(stats.support_requests(requests, provider_mapping=None))
 
 
+def cells(asked: dict[str, Any]) -> dict[str, Any]:
+    told = objects.NUMATopology.obj_from_db_obj(asked["host"])
+    guests = [
+        objects.InstanceNUMATopology.obj_from_db_obj(None, UUID, text) for text in asked["guests"]
+    ]
+    made, left = emptied(told), told
+    for guest in guests:
+        made = numa_usage_from_instance_numa(made, guest)
+        left = numa_usage_from_instance_numa(left, guest, free=True)
+    cpu_ratio, memory_ratio = asked["limits"]
+    limits = objects.NUMATopologyLimits(
+        cpu_allocation_ratio=cpu_ratio, ram_allocation_ratio=memory_ratio
+    )
+    return {
+        "told": cells_of(told),
+        "made": cells_of(made),
+        "left": cells_of(left),
+        "empty": cells_of(emptied(told)),
+        "fits": [fits_cells(told, one, limits) for one in asked["asked"]],
+    }
+
+
+def emptied(host: Any) -> Any:
+    empty = host.obj_clone()
+    for cell in empty.cells:
+        cell.cpu_usage = cell.memory_usage = 0
+        cell.pinned_cpus = set()
+        for pages in cell.mempages:
+            pages.used = 0
+    return empty
+
+
+def cells_of(host: Any) -> Any:
+    """Everything of each cell; sets as sorted lists."""
+    return [
+        {
+            "id": cell.id,
+            "cpuset": sorted(cell.cpuset),
+            "pcpuset": sorted(cell.pcpuset),
+            "memory": cell.memory,
+            "cpu_usage": cell.cpu_usage,
+            "memory_usage": cell.memory_usage,
+            "pinned_cpus": sorted(cell.pinned_cpus),
+            "siblings": [sorted(core) for core in cell.siblings],
+            "mempages": [[one.size_kb, one.total, one.used, one.reserved] for one in cell.mempages],
+            "socket": cell.socket,
+        }
+        for cell in host.cells
+    ]
+
+
+def fits_cells(host: Any, primitive: Any, limits: Any) -> bool:
+    guest = base.NovaObject.obj_from_primitive(primitive)
+    return bool(numa_fit_instance_to_host(host.obj_clone(), guest, {}, limits))
+
+
 def nobody(*_args: Any, **_kwargs: Any) -> Any:
     """No service and no compute node is known, so that writing for old readers needs no database."""
     raise NO_COMPUTE_HOST(host="anybody")
 
 
-ANSWERS = {"read": read, "make": create, "devices": devices}
+ANSWERS = {"read": read, "make": create, "devices": devices, "cells": cells}
 
 
 def main() -> None:
