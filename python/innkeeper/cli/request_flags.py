@@ -41,11 +41,22 @@ def unsaid(request: Request) -> Iterator[str]:
         yield "the networks"
 
 
-def _shape_flags(request: Request, topology: GuestTopology) -> Iterator[str]:
+def _shape_flags(request: Request, asked: GuestTopology) -> Iterator[str]:
+    topology = _meant(asked)
     if _is_even(topology.cells):
         yield from _own_flags(topology)
     elif request.vcpus and request.memory_mib and _is_numbered(topology.cells, request.vcpus):
         yield from (f"--property {key}={value}" for key, value in _properties(topology))
+
+
+def _meant(topology: GuestTopology) -> GuestTopology:
+    """Without policies for what it does not have, which the command line would refuse."""
+    unused: dict[str, None] = {}
+    if not any(cell.dedicated for cell in topology.cells):
+        unused |= dict.fromkeys(("threads", "emulator_threads", "l3"))
+    if not any(cell.memory_mib for cell in topology.cells):
+        unused["pages"] = None
+    return topology.model_copy(update=unused)
 
 
 # -- cells alike -----------------------------------------------------------------------------------
