@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -18,7 +17,7 @@ from sqlalchemy import (
     select,
 )
 
-from innkeeper.errors import BadRequest, InnkeeperError
+from innkeeper.errors import BadRequest
 from innkeeper.objects import ComputeNode
 from innkeeper.objects.compute_node import NO_SERVICE
 from innkeeper.objects.releases import is_before
@@ -26,11 +25,10 @@ from innkeeper.objects.stored_host import (
     read_hv_specs,
     read_pools,
     read_stats,
-    read_topology,
     write_hv_specs,
     write_stats,
-    write_topology,
 )
+from innkeeper.store.nova.cell_texts import topology_for
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.identity import Named, identify, part_for
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
@@ -47,20 +45,11 @@ USUAL_RATIOS: Final[Mapping[str, float]] = {
 """What null, 0.0 and a missing column mean, where the operator says nothing else."""
 
 
-@lru_cache(maxsize=16)
-def _topology_for(text: str | None, release: str) -> str | None:
-    """The text in the form that the release reads; one that makes no sense stays as it is."""
-    try:
-        return write_topology(read_topology(text), release)
-    except InnkeeperError:
-        return text
-
-
 _TEXTS: Final[Mapping[str, tuple[str, Callable[[Any, str], str | None]]]] = {
     "supported_hv_specs": ("supported_instances", lambda value, _release: write_hv_specs(value)),
     "pci_device_pools": ("pci_stats", pools_text),
     "stats": ("stats", lambda value, _release: None if value is None else write_stats(value)),
-    "numa_topology": ("numa_topology", _topology_for),
+    "numa_topology": ("numa_topology", topology_for),
 }
 """Fields that are texts in a column: its name, and how the text is made for a release."""
 
