@@ -162,6 +162,13 @@ def test_the_manifest_says_what_no_file_tells(full: HostTree, bundle: Path) -> N
         host = driver.observe()
         assert driver.manifest == manifest
     assert (host.disk, host.observed_at) == (manifest.disk, FixedClock().now())
+    assert host.page_kib is manifest.page_kib is None
+
+
+def test_a_bundle_keeps_the_size_of_a_page(bundle: Path) -> None:
+    manifest = write_capture(bundle)
+    assert manifest.page_kib == os.sysconf("SC_PAGE_SIZE") // 1024
+    assert discover(str(bundle)).page_kib == manifest.page_kib
 
 
 def test_what_cannot_be_read_is_skipped_and_told(full: HostTree) -> None:

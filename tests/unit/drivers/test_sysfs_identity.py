@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -50,6 +51,18 @@ def test_names_of_another_form_are_null(tree: HostTree) -> None:
     tree.file("etc/hostname", "from-etc\n")
     host = tree.observe()
     assert (host.hostname, host.boot_id, host.machine_id) == ("from-etc", None, "1" * 32)
+
+
+def test_the_size_of_a_page_is_told_of_the_kernel_that_runs_and_of_no_other(
+    tree: HostTree,
+) -> None:
+    ours = os.sysconf("SC_PAGE_SIZE") // 1024
+    assert SysfsDriver("/").observe().page_kib == ours
+    assert tree.observe().page_kib is None
+    # The same kernel, seen below another root.
+    running = Path("/proc/sys/kernel/random/boot_id").read_text()
+    tree.file("proc/sys/kernel/random/boot_id", running)
+    assert tree.observe().page_kib == ours
 
 
 def test_the_moment_comes_from_the_clock(tree: HostTree) -> None:
