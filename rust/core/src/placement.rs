@@ -65,11 +65,12 @@ impl PlacedDevices {
 impl FromIterator<(PciAddress, PlacedDevice)> for PlacedDevices {
     /// Of two at one address the last one counts.
     fn from_iter<I: IntoIterator<Item = (PciAddress, PlacedDevice)>>(devices: I) -> Self {
-        let mut sorted: Vec<_> = devices.into_iter().collect();
+        let devices = devices.into_iter();
+        let mut sorted = Vec::with_capacity(devices.size_hint().1.unwrap_or_default());
+        sorted.extend(devices);
         sorted.reverse();
         sorted.sort_by_key(|(address, _)| *address);
         sorted.dedup_by_key(|(address, _)| *address);
-        sorted.shrink_to_fit();
         Self(sorted)
     }
 }
