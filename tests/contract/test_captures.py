@@ -13,7 +13,8 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,6 +25,7 @@ import pytest
 from innkeeper.drivers.sysfs import SysfsDriver
 from innkeeper.drivers.sysfs.location import ADDRESS
 from innkeeper.drivers.sysfs.parse import parse_ids
+from innkeeper.drivers.sysfs.place import find_root
 from innkeeper.objects import Cpu, Host, PciFunction, PciKind
 
 OURS = Path(__file__).parents[1] / "data" / "hosts"
@@ -149,9 +151,9 @@ def unpack(archive: Path, target: Path) -> None:
         place.symlink_to(linked)
 
 
-@functools.cache
-def observed(name: str) -> Host:
-    """The host of a capture; what was unpacked is gone again."""
+@contextmanager
+def unpacked(name: str) -> Iterator[Path]:
+    """The root of a captured host; what was unpacked is gone again."""
     folder = OURS if name in OUR_NAMES else Path(GIVEN or "")
     # Tens of thousands of small files: in memory where there is such a place.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -164,6 +166,13 @@ def observed(name: str) -> Host:
             root = Path(target) / "root"
             (root / "sys/devices").mkdir(parents=True)
             bare.rename(root / "sys/devices/system")
+        yield Path(find_root(str(root)))
+
+
+@functools.cache
+def observed(name: str) -> Host:
+    """The host of a capture."""
+    with unpacked(name) as root:
         return SysfsDriver(str(root)).observe()
 
 
