@@ -49,9 +49,9 @@ def test_one_claim(run: CommandLine, form: str) -> None:
     require_form(form, run("claim", *words, "-o", form).expect(0).out)
     named = run("claims", "-o", "name").expect(0).out.strip()
     for command in ONE_CLAIM:
-        words = command.split()
-        flags = next((at for at, word in enumerate(words) if word.startswith("--")), len(words))
-        act = (*words[:flags], named, *words[flags:])
+        said = command.split()
+        flags = next((at for at, word in enumerate(said) if word.startswith("--")), len(said))
+        act = (*said[:flags], named, *said[flags:])
         require_form(form, run(*act, "-o", form).expect(0).out)
 
 
@@ -63,6 +63,18 @@ def test_a_fit(run: CommandLine, command: str, form: str) -> None:
         assert "is not for this" in outcome.expect(2).err
     else:
         require_form(form, outcome.expect(0).out)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_fit_of_cells_and_a_count(run: CommandLine, form: str) -> None:
+    words = ("--vcpus", "2", "--memory", "64", "--cells", "2", "--hugepages", "2MiB", "-o", form)
+    fit, counted = run("fit", *words), run("fit", "--count", *words)
+    if form != "name":
+        require_form(form, fit.expect(0).out)
+    if form in ("name", "env", "libvirt"):
+        assert "is not for this" in counted.expect(2).err
+    else:
+        require_form(form, counted.expect(0).out)
 
 
 def test_an_unknown_form_is_refused_before_anything_is_done(run: CommandLine) -> None:
