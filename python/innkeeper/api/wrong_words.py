@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, get_args
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -16,11 +17,14 @@ Place = tuple[int | str, ...]
 #: More than these help nobody at once.
 _MOST_SHOWN: Final = 20
 
+_SHOULD_BE: Final = ": should be "
+
 
 def refusal_of(found: Sequence[Any], model: type[BaseModel] | None = None) -> BadRequest:
     """Every problem that validation found as one refusal; `errors[].path` names each field."""
-    errors = [_problem(one, model) for one in found[:_MOST_SHOWN]]
-    more = len(found) - len(errors)
+    problems = _joined(_problem(one, model) for one in _innermost(found))
+    errors = problems[:_MOST_SHOWN]
+    more = len(problems) - len(errors)
     lines = [error["message"] for error in errors] + ([f"and {more} more"] if more > 0 else [])
     return BadRequest("; ".join(lines), errors=errors)
 
@@ -36,9 +40,41 @@ def named_from(place: str) -> Iterator[None]:
         raise
 
 
+def _innermost(found: Sequence[Any]) -> Iterator[Any]:
+    """Without complaints about a whole of which a part is told to be wrong: a list whose only entry is, is empty."""
+    wholes = {one["loc"][:length] for one in found for length in range(len(one["loc"]))}
+    return (one for one in found if one["loc"] not in wholes)
+
+
+def _joined(problems: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """A value that may be of several kinds has a problem for each: one sentence says what would do."""
+    joined: list[dict[str, str]] = []
+    for problem in problems:
+        said, should_be, rest = problem["message"].partition(_SHOULD_BE)
+        earlier = joined[-1]["message"] if joined else ""
+        if should_be and earlier.startswith(said + should_be):
+            joined[-1] = problem | {"message": f"{earlier}, or {rest}"}
+        else:
+            joined.append(problem)
+    return joined
+
+
 def _problem(found: Any, model: type[BaseModel] | None) -> dict[str, str]:
-    path = _written(found["loc"])
+    path = _written(_without_kind(found["loc"], model))
     return {"path": path, "message": _message(found, path, model)}
+
+
+def _without_kind(place: Place, model: type[BaseModel] | None) -> Place:
+    """The place itself, where a value may be of several kinds: validation adds the one that it tried."""
+    if model is None or len(place) < 2 or not isinstance(place[-2], str):
+        return place
+    field = _model_at(place[:-2], model).model_fields.get(place[-2])
+    return place[:-1] if field and _has_kinds(field.annotation) else place
+
+
+def _has_kinds(annotation: Any) -> bool:
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return get_origin(annotation) in (Union, UnionType) and len(kinds) > 1
 
 
 def _message(found: Any, path: str, model: type[BaseModel] | None) -> str:

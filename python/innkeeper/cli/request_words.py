@@ -26,10 +26,6 @@ from innkeeper.requests.sizes import (
     parse_memory,
 )
 
-VCpus = Annotated[str | None, typer.Option("--vcpus", metavar="N", help="vCPUs.")]
-Memory = Annotated[
-    str | None, typer.Option("--memory", metavar="SIZE", help="512MiB, 8GiB, or MiB as a number.")
-]
 Disk = Annotated[
     str | None, typer.Option("--disk", metavar="SIZE", help="40GiB; a unit is needed.")
 ]
@@ -67,8 +63,6 @@ Properties = Annotated[
 class RequestWords(ShapeWords):
     """What the flags of a request say, still as text; each field is one flag."""
 
-    vcpus: VCpus = None
-    memory: Memory = None
     disk: Disk = None
     devices: Devices = None
     counters: Counters = None

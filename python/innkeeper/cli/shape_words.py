@@ -27,6 +27,10 @@ _Word = TypeVar("_Word", bound=StrEnum)
 #: As the limit of `GuestTopology.cells`.
 _MOST_CELLS: Final = 128
 
+VCpus = Annotated[str | None, typer.Option("--vcpus", metavar="N", help="vCPUs.")]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="512MiB, 8GiB, or MiB as a number.")
+]
 Cells = Annotated[
     str | None,
     typer.Option("--cells", metavar="N", help="Guest cells, each with an equal share of the rest."),
@@ -68,8 +72,10 @@ Prefer = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ShapeWords:
-    """What the flags of a guest's shape say, still as text; each field is one flag."""
+    """What the flags of a guest's size and shape say, still as text; each field is one flag."""
 
+    vcpus: VCpus = None
+    memory: Memory = None
     cells: Cells = None
     dedicated: Dedicated = False
     threads: Threads = None

@@ -101,6 +101,16 @@ pub(crate) fn bad_request(message: impl ToString) -> PyErr {
     BadRequest::new_err(message.to_string())
 }
 
+/// A field of a request is wrong; the details name it.
+pub(crate) fn bad_field(py: Python<'_>, path: &str, message: &str) -> PyErr {
+    build::<BadRequest>(py, message, |details| {
+        let error = PyDict::new(py);
+        error.set_item("path", path)?;
+        error.set_item("message", message)?;
+        details.set_item("errors", [error])
+    })
+}
+
 /// The words of the operator are wrong; the details say where.
 pub(crate) fn bad_config(
     py: Python<'_>,

@@ -9,7 +9,7 @@ use pyo3::types::PyString;
 
 use crate::convert::{amount, cpus, optional_ratio, text};
 use crate::devices::optional_text;
-use crate::errors::bad_request;
+use crate::errors::{bad_field, bad_request};
 use crate::values::{CellMisfit, CellUsage, GuestCell, PageUsage, PlacedCell};
 
 /// The cells of an inventory.
@@ -86,11 +86,12 @@ pub(crate) fn with_topology(
         return Ok(request);
     }
     if !request.cells().is_empty() {
-        return Err(bad_request("a request names host cells, or has a topology, but not both"));
+        let message = "a request names host cells, or has a topology, but not both";
+        return Err(bad_field(py, "cells", message));
     }
     let request = request.close_to(networks(&object.getattr(intern!(py, "networks"))?)?);
     let topology = guest_topology(&topology)?;
-    require_sum(object, "vcpus", vcpu_count(&topology)?)?;
+    require_sum(object, "vcpus", vcpu_count(py, &topology)?)?;
     require_sum(object, "memory_mib", memory_mib(&topology))?;
     Ok(request.with_topology(topology))
 }
@@ -101,20 +102,22 @@ fn require_sum(object: &Bound<'_, PyAny>, name: &str, sum: u64) -> PyResult<()> 
         return Ok(());
     }
     let asked = asked.unwrap_or(0);
-    Err(bad_request(format!("{name} is {asked}, but its guest cells have {sum} together")))
+    let message = format!("{name} is {asked}, but its guest cells have {sum} together");
+    Err(bad_field(object.py(), name, &message))
 }
 
 fn memory_mib(topology: &inner::GuestTopology) -> u64 {
     topology.cells.iter().map(|cell| cell.memory_mib).fold(0, u64::saturating_add)
 }
 
-fn vcpu_count(topology: &inner::GuestTopology) -> PyResult<u64> {
+fn vcpu_count(py: Python<'_>, topology: &inner::GuestTopology) -> PyResult<u64> {
     let mut seen = BTreeSet::new();
     for cell in &topology.cells {
         if let Some(twin) =
             cell.shared.iter().chain(cell.dedicated.iter()).find(|it| !seen.insert(*it))
         {
-            return Err(bad_request(format!("vCPU {twin} is in two guest cells, or twice in one")));
+            let message = format!("vCPU {twin} is in two guest cells, or twice in one");
+            return Err(bad_field(py, "topology.cells", &message));
         }
     }
     Ok(u64::try_from(seen.len()).unwrap_or(u64::MAX))
