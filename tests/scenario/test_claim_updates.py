@@ -20,9 +20,12 @@ from innkeeper.objects import (
     GuestCell,
     GuestTopology,
     Holder,
+    L3Policy,
     Placement,
     Request,
+    ThreadPolicy,
 )
+from innkeeper.objects.cpu_spec import parse_cpu_spec
 from innkeeper.tracker import Tracker
 
 EVE = Holder(user="eve")
@@ -46,6 +49,13 @@ def pinned(*dedicated: str, memory_mib: int = 512) -> Request:
     vcpus = sum(len(range(*map(int, one.split("-")))) + 1 for one in dedicated)
     topology = GuestTopology(cells=cells)
     return Request(vcpus=vcpus, memory_mib=memory_mib * len(cells), topology=topology)
+
+
+def shaped(dedicated: str, **policies: object) -> Request:
+    request = pinned(dedicated)
+    assert request.topology is not None
+    topology = request.topology.model_copy(update=policies)
+    return request.model_copy(update={"topology": topology})
 
 
 def pins(placement: Placement) -> dict[int, int]:
@@ -313,3 +323,24 @@ async def test_a_release_behind_an_update_gives_back_all(make_tracker: MakeTrack
             group.start_soon(lambda: tracker.release(claim.id, by=EVE))
         assert (tracker.usage().claims, tracker.usage().memory_mib.used) == (0, 0)
         assert [cell.charged for cell in tracker.usage().cells] == ["", ""]
+
+
+async def test_policies_hold_for_what_comes_and_for_what_is_left(
+    make_tracker: MakeTracker,
+) -> None:
+    words = Config.model_validate({"cpus": {"dedicated": "0-15"}})
+    spec = "cpus=16,threads=2,cells=1,memory=16GiB,l3=4"
+    async with make_tracker(spec, config=words) as tracker:
+        whole = await place(tracker, shaped("0-3", threads=ThreadPolicy.FULL_CORES))
+        with pytest.raises(NoFit, match="3 are asked for and 2 free"):
+            await update(tracker, whole, vcpus=3)
+        less = await update(tracker, whole, vcpus=2)
+        assert less.placement.cells[0].charged == "0,8"
+        near = await place(tracker, shaped("0-3", l3=L3Policy.REQUIRE))
+        grown = await update(tracker, near, vcpus=6)
+        assert pins(near.placement).items() < pins(grown.placement).items()
+        groups = [parse_cpu_spec(one) for one in tracker.inventory.cells[0].l3_groups]
+        assert any(set(pins(grown.placement).values()) <= group for group in groups)
+        with pytest.raises(NoFit):
+            await update(tracker, near, vcpus=10)
+        assert tracker.usage().cells[0].dedicated_cpus.free == 8

@@ -12,7 +12,9 @@ use crate::fit::cells::pair::Pair;
 use crate::fit::cells::view::View;
 use crate::misfit::{Misfit, MisfitCode};
 use crate::request::Request;
-use crate::topology::{GuestCell, GuestTopology, PageWant, PlacedCell};
+use crate::topology::{
+    CellHeld, GuestCell, GuestTopology, HostCell, PageWant, PlacedCell, ThreadPolicy,
+};
 
 /// What an instance keeps of a cell when it is to have these vCPUs: the CPUs of those that stay.
 ///
@@ -64,15 +66,18 @@ fn refit_cell(
     before: &PlacedCell,
     kept: &PlacedCell,
 ) -> Result<PlacedCell, Lack> {
-    if let Some(less) = shrunk(wanted, before, kept) {
-        return Ok(less);
-    }
-    let gone = Lack::new(MisfitCode::InsufficientCells, 1, 0);
-    let (cell, held) =
-        room.book.held().cells().find(|(cell, _)| cell.id == before.cell).ok_or(gone)?;
     // The pages that it is on cannot be exchanged while it runs.
     let pages = topology.pages.and(before.page_kib).map(PageWant::Kib);
     let ask = Ask { pages, ..Ask::of(room.inventory, request, topology) };
+    let found = room.book.held().cells().find(|(cell, _)| cell.id == before.cell);
+    let view = found.map(|(cell, held)| view_of(room, &ask, kept, cell, held));
+    if let Some(view) = &view {
+        require_whole_cores(&ask, wanted, view.widest)?;
+    }
+    if let Some(less) = shrunk(wanted, before, kept) {
+        return Ok(less);
+    }
+    let view = view.ok_or(Lack::new(MisfitCode::InsufficientCells, 1, 0))?;
     let more: CpuList = wanted.dedicated.iter().filter(|it| !kept.pins.contains_key(it)).collect();
     let guest = Guest {
         shared: wanted.shared.count(),
@@ -80,7 +85,6 @@ fn refit_cell(
         has_emulator: false,
         memory_mib: wanted.memory_mib,
     };
-    let view = View::of(cell, held, ask.within_l3);
     let pair = Pair::judge(&ask, &guest, &view)?;
     let words = GuestCell { dedicated: more, ..wanted.clone() };
     let added = pair.place(&guest, &words, &view);
@@ -90,6 +94,35 @@ fn refit_cell(
         charged: kept.charged.iter().chain(added.charged.iter()).collect(),
         ..added
     })
+}
+
+/// The cell, of which only the L3 cache counts that the vCPUs share already, if they have to share one.
+fn view_of<'a>(
+    room: Room<'_>,
+    ask: &Ask,
+    kept: &PlacedCell,
+    cell: &'a HostCell,
+    held: &'a CellHeld,
+) -> View<'a> {
+    let mut view = View::of(cell, held, ask.within_l3);
+    let seat = kept.pins.values().next().and_then(|cpu| room.inventory.cells().seat_of(*cpu));
+    if let Some((_, position)) = seat {
+        let core = cell.core_of(position);
+        let groups = view.l3_groups.iter_mut().zip(cell.l3_groups());
+        groups.filter(|(_, cores)| !cores.contains(&core)).for_each(|(group, _)| group.close());
+    }
+    view
+}
+
+/// A policy is no question of room: it holds for less, too.
+fn require_whole_cores(ask: &Ask, wanted: &GuestCell, widest: usize) -> Result<(), Lack> {
+    let (asked, width) = (wanted.dedicated.count(), u64::try_from(widest).unwrap_or(u64::MAX));
+    let half = asked.checked_rem(width).unwrap_or(0);
+    if ask.threads == ThreadPolicy::FullCores && half > 0 {
+        let whole = asked.saturating_sub(half);
+        return Err(Lack::new(MisfitCode::InsufficientCores, asked, whole));
+    }
+    Ok(())
 }
 
 /// Less of everything needs no room, not even a cell that is still there; none when something grows.

@@ -52,6 +52,11 @@ impl Scope {
         Self { at_least, free: u64::try_from(free).unwrap_or(u64::MAX) }
     }
 
+    /// Nothing of it is to be had.
+    pub(super) fn close(&mut self) {
+        *self = Self::default();
+    }
+
     /// Cores with at least so many free threads.
     pub(super) fn cores_with(&self, threads: usize) -> u64 {
         self.at_least.get(threads).copied().unwrap_or(0)
