@@ -12,6 +12,7 @@ import anyio.to_thread
 import pytest
 from tests.scenario.conftest import MakeTracker
 from tests.scenario.hosts import HostOfSpec
+from tests.scenario.test_nova_tables import Rows
 
 from innkeeper.config import Config
 from innkeeper.objects import (
@@ -25,6 +26,7 @@ from innkeeper.objects import (
     Placement,
     Request,
 )
+from innkeeper.objects.stored_host import read_topology
 from innkeeper.tracker import Tracker
 
 EVE = Holder(user="eve")
@@ -147,3 +149,28 @@ async def test_a_cell_that_is_gone_is_a_finding_and_its_claim_can_end(
         for claim in claims:
             await tracker.release(claim.id, by=EVE)
         assert (await tracker.audit()).findings == ()
+
+
+async def test_nova_s_tables_have_the_cells_as_the_host_has_them_now(
+    make_tracker: MakeTracker, database: Path
+) -> None:
+    driver, rows = HostOfSpec(HOST), Rows(database)
+    async with make_tracker(driver=driver) as tracker:
+        await place(tracker)
+        before = await dedicated_cpus(rows)
+        driver.become(f"{HOST},offline=7")
+        await tracker.audit()
+        assert await dedicated_cpus(rows) == before - {7}
+        driver.become(HOST)
+        await tracker.audit()
+        assert await dedicated_cpus(rows) == before
+        writes = tracker.statistics().store.change_sets
+        await tracker.audit()
+        assert tracker.statistics().store.change_sets == writes
+
+
+async def dedicated_cpus(rows: Rows) -> frozenset[int]:
+    (node,) = await rows.of("SELECT numa_topology FROM compute_nodes WHERE deleted = 0")
+    topology = read_topology(node["numa_topology"])
+    assert topology is not None
+    return frozenset[int]().union(*(cell.pcpuset for cell in topology.cells))

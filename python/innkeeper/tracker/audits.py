@@ -102,8 +102,8 @@ class Audits:
         self._turn = anyio.Lock()
         self._open: dict[str, Finding] = {}
         self._reported: tuple[object, ...] = ()
-        self._devices_on_disk = parts.inventory.devices
-        """As the start wrote them."""
+        self._on_disk = parts.inventory
+        """As the start wrote its devices, and what Nova's tables say of the rest."""
 
     async def load(self) -> None:
         """Take up the findings that an earlier process left open."""
@@ -200,20 +200,20 @@ class Audits:
         if refresh(self._parts):
             self._parts.line.serve()
         await self._cordons.follow_hardware()
-        await self._keep_devices()
+        await self._keep_inventory()
 
-    async def _keep_devices(self) -> None:
-        devices = self._parts.inventory.devices
-        if devices == self._devices_on_disk:
+    async def _keep_inventory(self) -> None:
+        inventory = self._parts.inventory
+        if inventory == self._on_disk:
             return
-        change_set = ChangeSet(
-            id=uuid4(),
-            node=self._parts.node,
-            devices=devices,
-            records=self._parts.writer.rows.of_host(),
-        )
-        await self._parts.writer.write_step(Step(change_set))
-        self._devices_on_disk = devices
+        devices = inventory.devices if inventory.devices != self._on_disk.devices else None
+        records = self._parts.writer.rows.of_host()
+        if devices is not None or records:
+            change_set = ChangeSet(
+                id=uuid4(), node=self._parts.node, devices=devices, records=records
+            )
+            await self._parts.writer.write_step(Step(change_set))
+        self._on_disk = inventory
 
     async def _compare(self) -> list[Finding]:
         with self._parts.register.watch() as changing:
