@@ -124,6 +124,17 @@ async def test_words_that_the_host_cannot_follow_are_refused(make_tracker: MakeT
         assert cpus(tracker) == [("", ""), ("", "7")]
 
 
+async def test_a_host_that_lost_a_cpu_starts_with_its_claims(make_tracker: MakeTracker) -> None:
+    async with make_tracker(SPEC, config=SPLIT) as tracker:
+        held = await hold(tracker, pinned(2))
+    async with make_tracker(f"{SPEC},offline=3", config=SPLIT) as tracker:
+        assert cpus(tracker) == [("0-1", "2"), ("4-5", "6-7")]
+        found = await findings(tracker)
+        assert found["cpu_missing"].claim_id == held.id
+        assert "offline" in found["cpus_lost"].message
+        await tracker.release(held.id, by=EVE)
+
+
 async def test_words_in_force_stay_though_the_host_lost_cpus(make_tracker: MakeTracker) -> None:
     driver = HostOfSpec(SPEC)
     async with make_tracker(driver=driver, config=SPLIT) as tracker:

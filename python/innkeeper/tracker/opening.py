@@ -50,7 +50,6 @@ async def open_parts(
         HostUnreadable, BadConfig, StoreError
     """
     host = await anyio.to_thread.run_sync(driver.observe)
-    require_cpus(host, config)
     rules = DeviceRules.of(config)
     offer, nothing = Offer(), Cordoned()
     offer.observe(host.functions, rules)
@@ -83,6 +82,7 @@ async def open_parts(
         aliases=Aliases.of(config),
     )
     await _restore(parts)
+    _require_cpus_of_a_new_host(parts)
     take_in(parts, host)
     refresh(parts)
     await _write_start(parts, opened)
@@ -98,6 +98,16 @@ async def _restore(parts: Parts) -> None:
         for claim in page:
             _follow(parts, claim)
         marker = page[-1].id
+
+
+def _require_cpus_of_a_new_host(parts: Parts) -> None:
+    """Words that the host cannot follow are a mistake where nothing is held yet.
+
+    Where claims are held the host has lost CPUs: they must not be out of reach until somebody comes, so
+    that is a finding.
+    """
+    if not len(parts.register):
+        require_cpus(parts.host, parts.config)
 
 
 def _follow(parts: Parts, claim: Claim) -> None:
