@@ -46,9 +46,13 @@ class CapturedFiles:
         return dict(sorted(found.items())) or {0: self.online}
 
     def _cpus_of(self, cell: Path) -> frozenset[int]:
-        listed = cell / "cpulist"
+        """Whoever copied the files may have the list, the bits, or the links alone."""
+        listed, mapped = cell / "cpulist", cell / "cpumap"
         if listed.exists():
             return parse_cpu_spec(listed.read_text())
+        if mapped.exists():
+            bits = int(mapped.read_text().replace(",", ""), 16)
+            return frozenset(cpu for cpu in range(bits.bit_length()) if bits >> cpu & 1)
         return frozenset(int(it.name[3:]) for it in cell.glob("cpu[0-9]*"))
 
     def memory_kib(self, cell: int) -> int:
@@ -108,9 +112,9 @@ class OneRule:
 
     def _sections(self) -> Iterator[str]:
         yield "[cpus]"
-        yield f'shared = "{format_cpu_spec(self.shared)}"'
-        if self.dedicated:
-            yield f'dedicated = "{format_cpu_spec(self.dedicated)}"'
+        for key, cpus in (("shared", self.shared), ("dedicated", self.dedicated)):
+            if cpus:
+                yield f'{key} = "{format_cpu_spec(cpus)}"'
         if self.product is not None:
             yield f'[[devices]]\nvendor_id = "8086"\nproduct_id = "{self.product}"'
         for cell in self.files.cells:

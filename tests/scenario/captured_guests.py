@@ -36,8 +36,7 @@ def guest(*cells: CellWords, devices: Sequence[DeviceRequest] = (), **words: obj
     )
 
 
-PINNED, FLOATING, MIXED = (0, 2, 24), (1, 0, 40), (1, 1, 24)
-ONLY_CPUS, ONLY_MEMORY = (0, 2, 0), (0, 0, 64)
+PINNED, FLOATING, MIXED, ONLY_CPUS = (0, 2, 24), (1, 0, 40), (1, 1, 24), (0, 2, 0)
 
 SHAPES: Mapping[str, Request] = {
     "dedicated": guest(PINNED),
@@ -64,21 +63,25 @@ SHAPES: Mapping[str, Request] = {
     "any pages on sockets apart": guest(
         (0, 1, 4), (1, 0, 4), pages="any", preference=CellPreference.SPREAD_SOCKETS
     ),
-    "memory far from the CPUs": guest(ONLY_CPUS, ONLY_MEMORY),
     "CPUs alone": guest(ONLY_CPUS),
-    "memory alone": guest(ONLY_MEMORY),
 }
 
 
-def shapes(product: str | None, kind: str) -> Mapping[str, Request]:
-    """All of them, and guests with devices of a product where there is one."""
-    if product is None:
-        return SHAPES
-    with_devices = {
+def with_memory(memory_mib: int) -> Mapping[str, Request]:
+    """Guest cells of so much, without a vCPU."""
+    only_memory = (0, 0, memory_mib)
+    return {
+        "memory far from the CPUs": guest(ONLY_CPUS, only_memory),
+        "memory alone": guest(only_memory),
+    }
+
+
+def with_devices(product: str, kind: str) -> Mapping[str, Request]:
+    """Guests with a device of this product, as near as each policy wants it."""
+    return {
         f"a device {policy}": guest(PINNED, FLOATING, devices=[_device(product, kind, policy)])
         for policy in NumaPolicy
     }
-    return {**SHAPES, **with_devices}
 
 
 def _device(product: str, kind: str, policy: NumaPolicy) -> DeviceRequest:

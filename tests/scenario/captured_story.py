@@ -49,7 +49,6 @@ class Sight:
 class Story:
     """Steps in order; what was placed is checked afterwards."""
 
-    files: CapturedFiles
     rule: OneRule
     empty: Sight
     asked: list[Asked] = field(default_factory=list)
@@ -58,6 +57,11 @@ class Story:
     emptied: Sight | None = None
     again: list[Asked] = field(default_factory=list)
     """The first round once more, after everything was given back."""
+
+    @property
+    def files(self) -> CapturedFiles:
+        """Of the host."""
+        return self.rule.files
 
     @cached_property
     def placed(self) -> list[tuple[Asked, Placement]]:
@@ -70,14 +74,12 @@ class Story:
         return [(one, one.problem) for one in self.asked if one.problem is not None]
 
 
-def play(root: Path, product: str | None, shapes: Mapping[str, Request]) -> Story:
+def play(rule: OneRule, shapes: Mapping[str, Request]) -> Story:
     """Fill the host, kill the daemon, start it again, give everything back, and begin anew."""
-    files = CapturedFiles(root)
-    rule = OneRule(files, product)
     folder = Path(tempfile.mkdtemp(prefix="ik-"))
     try:
         with _daemon(folder, rule) as (serving, client):
-            story = Story(files, rule, _look(serving, client))
+            story = Story(rule, _look(serving, client))
             story.asked = list(_fill(client, shapes))
             story.full = _look(serving, client)
             serving.process.send_signal(signal.SIGKILL)
