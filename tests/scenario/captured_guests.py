@@ -46,6 +46,7 @@ SHAPES: Mapping[str, Request] = {
     "two of whole cores, close to each other": guest(
         PINNED, PINNED, threads=ThreadPolicy.FULL_CORES, preference=CellPreference.CLOSEST
     ),
+    "half a core too much": guest((0, 3, 16), threads=ThreadPolicy.FULL_CORES),
     "three close to each other": guest(
         FLOATING, FLOATING, FLOATING, preference=CellPreference.CLOSEST
     ),

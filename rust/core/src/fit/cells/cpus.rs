@@ -45,7 +45,7 @@ pub(super) fn plan(ask: &Ask, guest: &Guest, view: &View<'_>) -> Result<Option<T
         return Err(Lack::new(MisfitCode::InsufficientCores, guest.dedicated, 0));
     }
     let take = rule(threads, widest, &view.whole, guest.dedicated).ok_or_else(|| {
-        let most = most(threads, widest, &view.whole);
+        let most = most(threads, widest, &view.whole, guest.dedicated);
         Lack::new(MisfitCode::InsufficientCores, guest.dedicated, most)
     })?;
     let take = if ask.within_l3 { within_l3(ask, guest, view)? } else { take };
@@ -68,7 +68,7 @@ fn within_l3(ask: &Ask, guest: &Guest, view: &View<'_>) -> Result<Take, Lack> {
         Some(Take { group: Some(number), ..take })
     });
     fitting.ok_or_else(|| {
-        let most_of = |group| most(ask.threads, view.widest, group);
+        let most_of = |group| most(ask.threads, view.widest, group, guest.dedicated);
         let most = view.l3_groups.iter().map(most_of).max().unwrap_or(0);
         Lack::new(MisfitCode::InsufficientL3, guest.dedicated, most)
     })
@@ -89,24 +89,29 @@ fn rule(threads: ThreadPolicy, widest: usize, scope: &Scope, asked: u64) -> Opti
         ThreadPolicy::Isolate => (scope.cores_with(widest) >= asked)
             .then_some(Take { whole: true, ..Take::of(widest, 1) }),
         ThreadPolicy::FullCores => {
-            let width = u64::try_from(widest).ok()?;
-            let even = asked.checked_rem(width)? == 0;
+            let even = evened(asked, widest) == asked;
             (even && scope.seats(widest) >= asked)
                 .then_some(Take { whole: true, ..Take::of(widest, widest) })
         }
     }
 }
 
-/// The most vCPUs that could be seated under a policy.
-pub(super) fn most(threads: ThreadPolicy, widest: usize, scope: &Scope) -> u64 {
+/// The most vCPUs that could be seated under a policy in place of those that are asked for.
+fn most(threads: ThreadPolicy, widest: usize, scope: &Scope, asked: u64) -> u64 {
     match threads {
         ThreadPolicy::Prefer => scope.free,
         ThreadPolicy::Require => {
             (2..=widest).map(|threads| scope.seats(threads)).max().unwrap_or(0)
         }
         ThreadPolicy::Isolate => scope.cores_with(widest),
-        ThreadPolicy::FullCores => scope.seats(widest),
+        ThreadPolicy::FullCores => scope.seats(widest).min(evened(asked, widest)),
     }
+}
+
+/// So many less what would be half a core.
+fn evened(vcpus: u64, widest: usize) -> u64 {
+    let width = u64::try_from(widest).unwrap_or(u64::MAX);
+    vcpus.saturating_sub(vcpus.checked_rem(width).unwrap_or(0))
 }
 
 impl Take {
