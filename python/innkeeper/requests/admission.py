@@ -7,17 +7,14 @@ each function, and work for those that differ.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from typing import TypeVar
 
 from innkeeper.objects import Device, PciFunction
 from innkeeper.objects.cordon import Cordon
-from innkeeper.objects.host import device_of_checked
 from innkeeper.requests.cordoned import present_address
 from innkeeper.requests.device_specs import DeviceRule, DeviceRules
-from innkeeper.requests.identity import identity_of, identity_of_vf, serial_identities
+from innkeeper.requests.identity import identity_of, serial_identities
+from innkeeper.requests.siblings import Siblings, siblings
 
 _T = TypeVar("_T")
 
@@ -27,30 +24,24 @@ _BRIDGE = "06"
 
 def why_not_offered(function: PciFunction, rule: DeviceRule | None) -> str | None:
     """Why a function that nobody holds is never handed out, in words for people; null when it may be."""
+    barred = _why_barred(function)
+    if barred is None and rule is None:
+        return "no [[devices]] entry admits it"
+    return barred
+
+
+def _why_barred(function: PciFunction) -> str | None:
+    """Why it is not handed out whatever the entries say."""
     if is_bridge(function):
         return "a bridge"
     if function.used_by_host is not None:
         return f"in use by host: {function.used_by_host}"
-    if rule is None:
-        return "no [[devices]] entry admits it"
     return None
 
 
 def is_bridge(function: PciFunction) -> bool:
     """Whether it only carries other functions."""
     return function.class_id.startswith(_BRIDGE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Above:
-    """What a VF has of its PF."""
-
-    is_vf: bool
-    netdev: str | None
-    identity: str | None
-
-
-_NOTHING_ABOVE = _Above(is_vf=False, netdev=None, identity=None)
 
 
 class Admission:
@@ -141,59 +132,33 @@ class Admission:
 
     def _devices_of(self, fresh: Iterable[PciFunction]) -> dict[str, Device | None]:
         rules, devices = self._rule_of, dict[str, Device | None]()
-        # The VFs of one PF mostly follow one another: their PF is looked at once.
-        for parent, family in groupby(fresh, attrgetter("parent")):
-            above = self._above(parent)
-            for function in family:
-                address = function.address
+        for alike in siblings(fresh):
+            one = self.by_address[alike[0]["address"]]
+            kind, barred = self._siblings_of(one), self.is_nested(one) or _why_barred(one)
+            for values in alike:
+                address = values["address"]
                 rule = rules[address]
-                if above.is_vf or rule is None or why_not_offered(function, rule):
+                if barred or rule is None:
                     devices[address] = None
                 else:
-                    devices[address] = self._record(function, rule.tags, above)
+                    devices[address] = kind.device(values, rule.tags)
         return devices
 
-    def _above(self, parent: str | None) -> _Above:
-        function = self.by_address.get(parent) if parent else None
-        if parent is None or function is None:
-            return _NOTHING_ABOVE
-        netdev = function.netdevs[0] if function.netdevs else None
-        return _Above(function.parent is not None, netdev, self._serials.get(parent))
+    def _siblings_of(self, function: PciFunction) -> Siblings:
+        return Siblings(function, self._parent_of(function), self._serials)
+
+    def _parent_of(self, function: PciFunction) -> PciFunction | None:
+        return self.by_address.get(function.parent) if function.parent is not None else None
 
     def is_nested(self, function: PciFunction) -> bool:
         """A VF of a VF is nothing that PCI has: it is left out, and the rest goes on."""
-        return self._above(function.parent).is_vf
+        parent = self._parent_of(function)
+        return parent is not None and parent.parent is not None
 
     def record(self, function: PciFunction, rule: DeviceRule | None) -> Device:
         """A function as a device, with what an entry says of it."""
-        return self._record(function, rule.tags if rule else {}, self._above(function.parent))
-
-    def _record(
-        self, function: PciFunction, tags: Mapping[str, str | None], above: _Above
-    ) -> Device:
-        # Thousands at once, of values that the observation has checked: not checked again, and read
-        # past the class.
-        values = function.__dict__
-        address, parent = values["address"], values["parent"]
-        return device_of_checked(
-            {
-                "address": address,
-                "vendor_id": values["vendor_id"],
-                "product_id": values["product_id"],
-                "kind": values["kind"],
-                "parent": parent,
-                "cell": values["cell"],
-                "tags": tags,
-                "parent_netdev": above.netdev,
-                "iommu_group": values["iommu_group"],
-                "switch": values["switch"],
-                "identity": self._serials.get(address)
-                if parent is None
-                else identity_of_vf(above.identity, values["vf_number"]),
-                "provider": None,
-                "withheld": None,
-            }
-        )
+        tags = rule.tags if rule else {}
+        return self._siblings_of(function).device(function.__dict__, tags)
 
     def function(self, address: str) -> PciFunction | None:
         """What the host has there."""

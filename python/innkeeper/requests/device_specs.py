@@ -39,10 +39,9 @@ class DeviceRules:
     """All entries of one configuration."""
 
     def __init__(self, specs: DeviceSpecs, entries: Sequence[Entry]) -> None:
-        self._specs = specs
-        numbered = enumerate(zip(entries, specs.tags(), strict=True))
-        self._rules = [_rule(position, entry, tags) for position, (entry, tags) in numbered]
-        self._entries = entries
+        self._specs, self._entries, self._tags = specs, entries, specs.tags()
+        self._rules: dict[int, DeviceRule] = {}
+        """By position; of hundreds of entries few admit anything, and those alone are put into words."""
 
     @classmethod
     def of(cls, config: Config) -> DeviceRules:
@@ -70,8 +69,9 @@ class DeviceRules:
         Of a part of a host's functions the answer may differ: an address stands for VFs only where its
         function is known to be a PF.
         """
+        rules = self._rules
         return [
-            None if position is None else self._rules[position]
+            None if position is None else rules.get(position) or self._rule(position)
             for position in self._specs.find_all(functions)
         ]
 
@@ -81,7 +81,7 @@ class DeviceRules:
         return any(
             self._specs.could_admit(rule.position, vendor_id, product_id)
             and all(_has(rule, key, value) for key, value in pattern.items())
-            for rule in self._rules
+            for rule in self
         )
 
     @property
@@ -95,25 +95,32 @@ class DeviceRules:
     def warnings_on(self, functions: Sequence[PciFunction]) -> tuple[str, ...]:
         """Entries that name a network device, or ask for remote management, and admit nothing here."""
         return tuple(
-            f"{self._rules[position].words} admits nothing on this host: {why}"
+            f"{self._rule(position).words} admits nothing on this host: {why}"
             for position in self._specs.idle(functions)
-            if (why := _why_idle(self._entries[position], self._rules[position]))
+            if (why := _why_idle(self._entries[position], self._rule(position)))
         )
 
     def __iter__(self) -> Iterator[DeviceRule]:
-        return iter(self._rules)
+        return map(self._rule, range(len(self)))
 
     def __len__(self) -> int:
-        return len(self._rules)
+        return len(self._entries)
+
+    def _rule(self, position: int) -> DeviceRule:
+        """What one entry says; always the same object."""
+        if position not in self._rules:
+            rule = _rule(position, self._entries[position], self._tags[position])
+            self._rules.setdefault(position, rule)
+        return self._rules[position]
 
     def _unreachable(self) -> Iterator[str]:
         for earlier, later in self._specs.unreachable():
-            first, second = self._rules[earlier].words, self._rules[later].words
+            first, second = self._rule(earlier).words, self._rule(later).words
             yield f"{second} is never reached: {first} admits all that it does, and comes first"
 
     def _overlaps(self) -> Iterator[str]:
         for earlier, later in self._specs.overlaps():
-            first, second = self._rules[earlier], self._rules[later]
+            first, second = self._rule(earlier), self._rule(later)
             if _says(first) != _says(second):
                 yield (
                     f"{first.words} and {second.words} may admit the same device: "

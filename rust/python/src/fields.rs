@@ -16,6 +16,10 @@ impl<'a, 'py> Fields<'a, 'py> {
         Ok(Self { object, dict: dict.and_then(|dict| dict.cast_into().ok()) })
     }
 
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.object.py()
+    }
+
     pub(crate) fn get(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let known = self.dict.as_ref().map(|dict| dict.get_item(name)).transpose()?.flatten();
         known.map_or_else(|| self.object.getattr(name), Ok)

@@ -35,13 +35,13 @@ impl DeviceSpecs {
         py: Python<'_>,
         functions: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<Option<usize>>> {
-        let functions = read_functions(functions)?;
+        let functions = self.read(functions)?;
         Ok(py.detach(|| self.0.find_all(&functions)))
     }
 
     /// Positions of specs that admit none of these functions, whichever spec has them.
     fn idle(&self, py: Python<'_>, functions: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
-        let functions = read_functions(functions)?;
+        let functions = self.read(functions)?;
         Ok(py.detach(|| self.0.idle(&functions)))
     }
 
@@ -115,43 +115,56 @@ fn word(object: &Bound<'_, PyAny>, depth: u8) -> PyResult<Word> {
     pairs.collect::<PyResult<_>>().map(Word::Table)
 }
 
-fn read_functions(objects: &Bound<'_, PyAny>) -> PyResult<Vec<Option<Function>>> {
-    let mut last = Last::default();
-    objects.try_iter()?.map(|object| function(&object?, &mut last)).collect()
+impl DeviceSpecs {
+    /// Of thousands of functions no more than the specs ask for.
+    fn read<'py>(&self, objects: &Bound<'py, PyAny>) -> PyResult<Vec<Option<Function>>> {
+        let (more, mut last) = (self.0.ask_more_than_ids(), Last::default());
+        let function = |object: PyResult<Bound<'py, PyAny>>| {
+            let object = object?;
+            let fields = Fields::of(&object)?;
+            match function(&fields, &mut last)? {
+                Some(function) if more => described(function, &fields).map(Some),
+                function => Ok(function),
+            }
+        };
+        objects.try_iter()?.map(function).collect()
+    }
 }
 
-/// A function; none when its address or ids are no such thing, so that no spec admits it.
+/// A function by its ids; none when its address or ids are no such thing, so that no spec admits it.
 fn function<'py>(
-    object: &Bound<'py, PyAny>,
+    fields: &Fields<'_, 'py>,
     last: &mut Last<'py, Kind>,
 ) -> PyResult<Option<Function>> {
-    let (py, fields) = (object.py(), Fields::of(object)?);
+    let py = fields.py();
     let field = |name: &Bound<'py, PyString>| fields.get(name);
     let (address, vendor) = (field(intern!(py, "address"))?, field(intern!(py, "vendor_id"))?);
     let (product, kind) = (field(intern!(py, "product_id"))?, field(intern!(py, "kind"))?);
     let kind = last.or_read(kind, devices::kind)?;
-    let Some(mut function) = Function::new(text(&address)?, text(&vendor)?, text(&product)?, kind)
-    else {
-        return Ok(None);
-    };
-    let parent = field(intern!(py, "parent"))?;
+    Ok(Function::new(text(&address)?, text(&vendor)?, text(&product)?, kind))
+}
+
+/// With what specs may ask beside.
+fn described(mut function: Function, fields: &Fields<'_, '_>) -> PyResult<Function> {
+    let py = fields.py();
+    let parent = fields.get(intern!(py, "parent"))?;
     if !parent.is_none() {
         function = function.with_parent(text(&parent)?);
     }
-    if field(intern!(py, "total_vfs"))?.is_truthy()? {
+    if fields.get(intern!(py, "total_vfs"))?.is_truthy()? {
         function = function.with_vfs();
     }
-    let serial = field(intern!(py, "serial"))?;
+    let serial = fields.get(intern!(py, "serial"))?;
     if !serial.is_none() {
         function = function.with_serial(text(&serial)?);
     }
-    let netdevs = field(intern!(py, "netdevs"))?;
+    let netdevs = fields.get(intern!(py, "netdevs"))?;
     if netdevs.is_empty()? {
-        return Ok(Some(function));
+        return Ok(function);
     }
     let names: PyResult<Vec<Arc<str>>> =
         netdevs.try_iter()?.map(|name| Ok(text(&name?)?.into())).collect();
-    Ok(Some(function.with_netdevs(names?)))
+    Ok(function.with_netdevs(names?))
 }
 
 fn refusal(py: Python<'_>, problems: &[(usize, SpecProblem)]) -> PyErr {

@@ -113,6 +113,12 @@ impl Specs {
         self.specs.iter().map(Spec::tags)
     }
 
+    /// Whether anything counts of a function but its ids: where it is, whose VF it is, its network
+    /// devices or its serial number.
+    pub fn ask_more_than_ids(&self) -> bool {
+        self.specs.iter().any(|spec| spec.remote_managed || !matches!(spec.place, Place::Anywhere))
+    }
+
     /// The position of the first spec that admits each function. Which function is a PF, whose VFs the
     /// others are and where network devices are is looked up among these functions.
     pub fn find_all(&self, functions: &[Option<Function>]) -> Vec<Option<usize>> {
