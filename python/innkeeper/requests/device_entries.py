@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from innkeeper._core import DeviceSpecs
 from innkeeper.config import Config, DeviceSpec
@@ -27,14 +26,16 @@ _NOVA_KEYS = (
 _KEYS_OF_THEIR_OWN = frozenset({*_NOVA_KEYS, "one_time_use", "traits"})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+_NOTHING_OF_ITS_OWN = DeviceSpec()
+
+
+class Entry(NamedTuple):
     """One entry before it is read: where it stands, and its keys in Nova's words."""
 
     path: str
     words: str
     keys: dict[str, Any]
-    own: DeviceSpec = field(default_factory=DeviceSpec)
+    own: DeviceSpec = _NOTHING_OF_ITS_OWN
 
 
 class Entries:
@@ -68,8 +69,9 @@ class Entries:
 
     def _take_ours(self, number: int, spec: DeviceSpec) -> None:
         path = f"devices[{number}]"
-        for tag in sorted(spec.tags.keys() & _KEYS_OF_THEIR_OWN):
-            self._refuse(f"{path}.tags.{tag}", "is no tag: the entry has a key for it")
+        if not _KEYS_OF_THEIR_OWN.isdisjoint(spec.tags):
+            for tag in sorted(spec.tags.keys() & _KEYS_OF_THEIR_OWN):
+                self._refuse(f"{path}.tags.{tag}", "is no tag: the entry has a key for it")
         if spec.address == {} or (isinstance(spec.address, str) and not spec.address.strip()):
             self._refuse(f"{path}.address", "is empty: leave it out to mean any address")
         words = f"[[devices]] entry {number}"
@@ -95,7 +97,9 @@ class Entries:
 
 
 def _in_nova_words(spec: DeviceSpec) -> dict[str, Any]:
-    keys = {key: value for key in _NOVA_KEYS if (value := getattr(spec, key)) is not None}
+    # Of hundreds of entries, and therefore past the class.
+    values = spec.__dict__
+    keys = {key: value for key in _NOVA_KEYS if (value := values[key]) is not None}
     if spec.one_time_use:
         keys["one_time_use"] = True
     if spec.traits:

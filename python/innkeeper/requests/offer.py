@@ -115,9 +115,8 @@ class Offer:
         }
 
     def _put_together(self) -> tuple[Device, ...]:
-        special = self._special
-        laid = (special.get(address, device) for address, device in self.admission.devices.items())
-        devices = tuple(device for device in laid if device is not None)
+        laid = self.admission.devices | self._special
+        devices = tuple([device for device in laid.values() if device is not None])
         return self._devices if devices == self._devices else devices
 
     def _lay_held(
