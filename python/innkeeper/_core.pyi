@@ -424,7 +424,8 @@ class Ledger:
 class DeviceSpecs:
     """The operator's device specs, read once; positions count from 0.
 
-    Of functions these are read: address, vendor_id, product_id, kind, parent, total_vfs, netdevs, serial.
+    Of functions these are read: address, vendor_id, product_id and kind; parent, total_vfs, netdevs and
+    serial too when a spec names a place or asks for remote management.
     Which of them are PFs and where network devices are is looked up among the functions given.
     """
 

@@ -7,14 +7,14 @@ each function, and work for those that differ.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from innkeeper.objects import Device, PciFunction
 from innkeeper.objects.cordon import Cordon
+from innkeeper.requests.alike import Likeness, groups_alike
 from innkeeper.requests.cordoned import present_address
 from innkeeper.requests.device_specs import DeviceRule, DeviceRules
 from innkeeper.requests.identity import identity_of, serial_identities
-from innkeeper.requests.siblings import Siblings, siblings
 
 _T = TypeVar("_T")
 
@@ -132,20 +132,27 @@ class Admission:
 
     def _devices_of(self, fresh: Iterable[PciFunction]) -> dict[str, Device | None]:
         rules, devices = self._rule_of, dict[str, Device | None]()
-        for alike in siblings(fresh):
-            one = self.by_address[alike[0]["address"]]
-            kind, barred = self._siblings_of(one), self.is_nested(one) or _why_barred(one)
+        known: dict[tuple[Any, ...], Likeness | None] = {}
+        for common, alike in groups_alike(fresh):
+            if common not in known:
+                known[common] = self._offered_like(self.by_address[alike[0]["address"]])
+            likeness = known[common]
             for values in alike:
                 address = values["address"]
                 rule = rules[address]
-                if barred or rule is None:
+                if rule is None or likeness is None:
                     devices[address] = None
                 else:
-                    devices[address] = kind.device(values, rule.tags)
+                    devices[address] = likeness.device(values, rule.tags)
         return devices
 
-    def _siblings_of(self, function: PciFunction) -> Siblings:
-        return Siblings(function, self._parent_of(function), self._serials)
+    def _offered_like(self, one: PciFunction) -> Likeness | None:
+        """What those like it are as devices; null when they are never handed out."""
+        barred = self.is_nested(one) or _why_barred(one) is not None
+        return None if barred else self._likeness_of(one)
+
+    def _likeness_of(self, function: PciFunction) -> Likeness:
+        return Likeness(function, self._parent_of(function), self._serials)
 
     def _parent_of(self, function: PciFunction) -> PciFunction | None:
         return self.by_address.get(function.parent) if function.parent is not None else None
@@ -158,7 +165,7 @@ class Admission:
     def record(self, function: PciFunction, rule: DeviceRule | None) -> Device:
         """A function as a device, with what an entry says of it."""
         tags = rule.tags if rule else {}
-        return self._siblings_of(function).device(function.__dict__, tags)
+        return self._likeness_of(function).device(function.__dict__, tags)
 
     def function(self, address: str) -> PciFunction | None:
         """What the host has there."""

@@ -44,6 +44,22 @@ fn admitted<'a>(address: Word, candidates: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
+fn more_than_ids_is_asked_for_by_a_place_or_a_serial_number() {
+    let on = Word::Bool(true);
+    for (key, word, more) in [
+        ("product_id", text("1889"), false),
+        ("trusted", on.clone(), false),
+        ("address", text("*:*:*.*"), false),
+        ("address", text("0000:41:00.*"), true),
+        ("devname", text("ens1f0"), true),
+        ("remote_managed", on, true),
+    ] {
+        let list = specs(&[&[("vendor_id", text("8086"))], &[(key, word)]]);
+        assert_eq!(list.ask_more_than_ids(), more, "{key}");
+    }
+}
+
+#[test]
 fn q8_what_is_missing_of_an_address_is_filled_from_the_left() {
     let all = ["0000:0a:00.0", "0000:00:0a.0", "0001:0a:00.5", "10000:0a:00.5"];
     for (address, wanted) in [

@@ -19,7 +19,7 @@ Values = dict[str, Any]
 """The fields of a function."""
 
 _OF_DEVICES: Final = ("parent", "vendor_id", "product_id", "kind", "cell", "switch")
-"""What siblings have in common, as functions and as devices."""
+"""What neighbours have in common, as functions and as devices."""
 
 _values: Final = attrgetter("__dict__")
 _common: Final = itemgetter(*_OF_DEVICES, "class_id", "used_by_host")
@@ -27,13 +27,15 @@ _common: Final = itemgetter(*_OF_DEVICES, "class_id", "used_by_host")
 _UNSAID: Final[Values] = {name: field.default for name, field in Device.model_fields.items()}
 
 
-def siblings(functions: Iterable[PciFunction]) -> Iterator[list[Values]]:
-    """Neighbours that have one parent, if any, and are alike; the VFs of a PF mostly are."""
-    return (list(alike) for _, alike in groupby(map(_values, functions), _common))
+def groups_alike(
+    functions: Iterable[PciFunction],
+) -> Iterator[tuple[tuple[Any, ...], list[Values]]]:
+    """Neighbours that have one parent, if any, and are alike, after what they have in common."""
+    return ((common, list(alike)) for common, alike in groupby(map(_values, functions), _common))
 
 
-class Siblings:
-    """What such functions are as devices."""
+class Likeness:
+    """What functions that are alike have in common as devices."""
 
     def __init__(
         self, one: PciFunction, parent: PciFunction | None, serials: Mapping[str, str]
