@@ -16,6 +16,11 @@ from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
 HUGEPAGE_KIB = 2048
 
 
+def _listed(file: Path) -> frozenset[int]:
+    """CPUs of a file; some who copied the files left a zero byte after them."""
+    return parse_cpu_spec(file.read_text().rstrip("\n\0"))
+
+
 @dataclass(frozen=True)
 class CapturedFiles:
     """A folder with sys/ and proc/ in it."""
@@ -27,14 +32,14 @@ class CapturedFiles:
         """CPUs that run; all that are there, where no file says which."""
         folder = self.root / "sys/devices/system/cpu"
         if (folder / "online").exists():
-            return parse_cpu_spec((folder / "online").read_text())
+            return _listed(folder / "online")
         return frozenset(int(it.name[3:]) for it in folder.glob("cpu[0-9]*"))
 
     @cached_property
     def isolated(self) -> frozenset[int]:
         """CPUs that the kernel's scheduler keeps off."""
         file = self.root / "sys/devices/system/cpu/isolated"
-        return parse_cpu_spec(file.read_text()) if file.exists() else frozenset()
+        return _listed(file) if file.exists() else frozenset()
 
     @cached_property
     def cells(self) -> Mapping[int, frozenset[int]]:
@@ -49,7 +54,7 @@ class CapturedFiles:
         """Whoever copied the files may have the list, the bits, or the links alone."""
         listed, mapped = cell / "cpulist", cell / "cpumap"
         if listed.exists():
-            return parse_cpu_spec(listed.read_text())
+            return _listed(listed)
         if mapped.exists():
             bits = int(mapped.read_text().replace(",", ""), 16)
             return frozenset(cpu for cpu in range(bits.bit_length()) if bits >> cpu & 1)
@@ -71,8 +76,8 @@ class CapturedFiles:
         """The CPU and its siblings that are online."""
         topology = self.root / f"sys/devices/system/cpu/cpu{cpu}/topology"
         names = ("core_cpus_list", "thread_siblings_list")
-        texts = [(topology / it).read_text() for it in names if (topology / it).exists()]
-        return parse_cpu_spec(texts[0]) & self.online if texts else frozenset([cpu])
+        lists = [_listed(topology / it) for it in names if (topology / it).exists()]
+        return lists[0] & self.online if lists else frozenset([cpu])
 
     def cell_of_device(self, address: str) -> int | None:
         """Null where the host does not tell."""

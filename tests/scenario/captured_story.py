@@ -114,13 +114,14 @@ def _look(serving: Serving, client: httpx.Client) -> Sight:
 
 
 def _fill(client: httpx.Client, shapes: Mapping[str, Request]) -> Iterator[Asked]:
-    """Round after round, until a whole one is refused."""
+    """Round after round of those that fitted before, and of all when nothing does."""
     held: list[Placement] = []
-    while True:
-        before = len(held)
-        yield from _round(client, shapes, held)
-        if len(held) == before:
-            return
+    left = shapes
+    while left:
+        answers = list(_round(client, left, held))
+        left = {one.shape: one.request for one in answers if one.claim is not None}
+        yield from answers
+    yield from _round(client, shapes, held)
 
 
 def _round(
