@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import anyio
 import anyio.to_thread
 import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
@@ -19,7 +21,18 @@ from innkeeper.drivers import Change
 from innkeeper.drivers.simulated import simulated
 from innkeeper.drivers.still import no_changes
 from innkeeper.errors import HostUnreadable
-from innkeeper.objects import ClaimSpec, DeviceRequest, EventKind, Host, Request
+from innkeeper.objects import (
+    ChangeSet,
+    Claim,
+    ClaimSpec,
+    ClaimUpdate,
+    DeviceRequest,
+    EventKind,
+    Holder,
+    Host,
+    Request,
+)
+from innkeeper.store.base import Commit, Store
 from innkeeper.tracker import Tracker
 
 
@@ -139,6 +152,56 @@ async def test_a_claim_does_not_wait_for_an_audit(
         assert (await tracker.audit()).findings == ()
         assert tracker.usage().claims == 1
         assert placed.claim.placement.vcpus == 1
+
+
+class SlowStore:
+    """A real store that reads a page, and then waits until a write of a claim is under way."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.is_slow = False
+        self.read, self.writing, self.go_on = anyio.Event(), anyio.Event(), anyio.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def list_claims(self, **which: Any) -> Sequence[Claim]:
+        page = await self._store.list_claims(**which)
+        if self.is_slow:
+            self.read.set()
+            await self.writing.wait()
+        return page
+
+    async def apply(self, change_set: ChangeSet) -> Commit:
+        if self.is_slow and change_set.claims:
+            self.writing.set()
+            await self.go_on.wait()
+        return await self._store.apply(change_set)
+
+
+async def test_what_is_being_written_since_the_audit_began_is_no_finding(
+    make_tracker: MakeTracker,
+) -> None:
+    stores: list[SlowStore] = []
+
+    def wrap(store: Store) -> Store:
+        stores.append(SlowStore(store))
+        return stores[0]  # type: ignore[return-value]  # the rest comes by __getattr__
+
+    async with make_tracker(wrap=wrap) as tracker:
+        held = await tracker.place(ClaimSpec(request=Request(vcpus=1)))
+        store = stores[0]
+        store.is_slow = True
+        async with anyio.create_task_group() as group:
+            group.start_soon(write_behind, tracker, store, held.claim.id)
+            findings = (await tracker.audit()).findings
+            store.go_on.set()
+        assert findings == ()
+
+
+async def write_behind(tracker: Tracker, store: SlowStore, claim_id: UUID) -> None:
+    await store.read.wait()
+    await tracker.update(claim_id, ClaimUpdate(vcpus=2), by=Holder())
 
 
 async def test_an_unreadable_host_is_a_finding_and_the_old_picture_stays(

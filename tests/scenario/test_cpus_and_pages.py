@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+
+import anyio
 import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
 from tests.scenario.hosts import HostOfSpec, until
@@ -16,6 +19,7 @@ from innkeeper.objects import (
     GuestCell,
     GuestTopology,
     Holder,
+    Host,
     Request,
 )
 from innkeeper.tracker import Tracker
@@ -36,6 +40,21 @@ def pinned(vcpus: int, memory_mib: int = 20) -> Request:
     cell = GuestCell(dedicated=f"0-{vcpus - 1}", memory_mib=memory_mib)
     topology = GuestTopology(cells=(cell,), pages=2048)
     return Request(vcpus=vcpus, memory_mib=memory_mib, topology=topology)
+
+
+class SlowHost(HostOfSpec):
+    """Reading it takes as long as a test says."""
+
+    def __init__(self, spec: str) -> None:
+        super().__init__(spec)
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
+
+    def observe(self) -> Host:
+        found = super().observe()
+        self.asked.set()
+        self.may_answer.wait(timeout=10)
+        return found
 
 
 async def hold(tracker: Tracker, request: Request) -> Claim:
@@ -179,6 +198,34 @@ async def test_pages_that_an_instance_uses_are_its_claims(make_tracker: MakeTrac
         assert pages(tracker, 0) == (50, 0, 50)
         driver.become(SPEC)
         assert await findings(tracker) == {}
+        assert pages(tracker, 0) == (0, 0, 100)
+
+
+async def test_pages_of_a_claim_that_ends_while_the_host_is_read_are_nobody_elses(
+    make_tracker: MakeTracker,
+) -> None:
+    driver = SlowHost(SPEC)
+    async with make_tracker(driver=driver, config=SPLIT) as tracker:
+        claim = await hold(tracker, pinned(1, memory_mib=100))
+        driver.become(f"{SPEC},cell0.used_2m=50")
+        driver.asked.clear()
+        driver.may_answer.clear()
+        async with anyio.create_task_group() as group:
+            group.start_soon(tracker.audit)
+            await until(driver.asked.is_set)
+            await tracker.release(claim.id, by=EVE)
+            driver.may_answer.set()
+        assert pages(tracker, 0) == (0, 0, 100)
+
+
+async def test_new_words_are_no_new_look_at_the_pages(make_tracker: MakeTracker) -> None:
+    driver = HostOfSpec(SPEC)
+    async with make_tracker(driver=driver, config=SPLIT) as tracker:
+        claim = await hold(tracker, pinned(1, memory_mib=100))
+        driver.become(f"{SPEC},cell0.used_2m=50")
+        await tracker.audit()
+        await tracker.release(claim.id, by=EVE)
+        await tracker.reconfigure(words(dedicated="2-3"))
         assert pages(tracker, 0) == (0, 0, 100)
 
 

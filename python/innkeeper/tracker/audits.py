@@ -26,14 +26,13 @@ from innkeeper.objects import (
     Event,
     EventKind,
     Finding,
-    Host,
     Severity,
 )
 from innkeeper.requests.remarks import Remark
 from innkeeper.store.rows import is_damaged
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.sync import host_remarks, refresh, take_in
+from innkeeper.tracker.sync import host_remarks, pages_in_ledger, refresh, take_in
 from innkeeper.tracker.writing import Step
 
 log = structlog.get_logger(__name__)
@@ -187,16 +186,17 @@ class Audits:
 
     async def _observe(self) -> list[Finding]:
         """Take over what the host has now; bookings stay whatever it says."""
+        held = pages_in_ledger(self._parts)
         try:
             host = await anyio.to_thread.run_sync(self._driver.observe)
         except HostUnreadable as error:
             return [self._finding("host_unreadable", self._parts.node, error.message)]
-        await self.adopt(host)
+        take_in(self._parts, host, held)
+        await self.adopt()
         return []
 
-    async def adopt(self, host: Host) -> None:
-        """Make this observation the ledger's; the device table follows when it changed."""
-        take_in(self._parts, host)
+    async def adopt(self) -> None:
+        """Make host and words of this moment the ledger's; the device table follows when it changed."""
         if refresh(self._parts):
             self._parts.line.serve()
         await self._cordons.follow_hardware()

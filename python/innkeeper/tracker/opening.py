@@ -28,7 +28,7 @@ from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.projecting import Projecting
 from innkeeper.tracker.register import Register
-from innkeeper.tracker.sync import refresh, take_in
+from innkeeper.tracker.sync import pages_in_ledger, refresh, take_in
 from innkeeper.tracker.waiting import WaitingLine
 from innkeeper.tracker.writing import Step, Writer
 
@@ -83,7 +83,7 @@ async def open_parts(
     )
     await _restore(parts)
     _require_cpus_of_a_new_host(parts)
-    take_in(parts, host)
+    take_in(parts, host, pages_in_ledger(parts))
     refresh(parts)
     await _write_start(parts, opened)
     return Opening(parts, opened)

@@ -153,6 +153,7 @@ class Register:
     async def _take_turn(self, claim_id: UUID) -> None:
         turn = self._turns.setdefault(claim_id, _Turn())
         turn.users += 1
+        self.touch(claim_id)
         try:
             await turn.lock.acquire()
         except BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from innkeeper.config import Config
 from innkeeper.objects import Host
 from innkeeper.requests.cpu_sets import require_cpus
@@ -37,10 +39,15 @@ def refresh_marks(parts: Parts) -> None:
         refresh(parts)
 
 
-def take_in(parts: Parts, host: Host) -> None:
-    """Go by this observation, which is compared with what claims hold now."""
+def take_in(parts: Parts, host: Host, held_before: Mapping[CellPages, int]) -> None:
+    """Go by this observation, during which claims may have come and gone.
+
+    `held_before` is what they held when it began: a claim that ended meanwhile may still have been seen.
+    """
+    now = pages_in_ledger(parts)
+    held = {place: max(count, held_before.get(place, 0)) for place, count in now.items()}
     parts.host = host
-    parts.others = parts.others.after(host, _pages_held(parts))
+    parts.others = parts.others.after(host, held)
 
 
 def require_new_cpus(parts: Parts, config: Config) -> None:
@@ -53,7 +60,8 @@ def require_new_cpus(parts: Parts, config: Config) -> None:
         require_cpus(parts.host, config)
 
 
-def _pages_held(parts: Parts) -> dict[CellPages, int]:
+def pages_in_ledger(parts: Parts) -> dict[CellPages, int]:
+    """Pages that claims hold, of every size that the cells have."""
     cells = parts.ledger.usage().cells
     return {(cell.cell, pages.size_kib): pages.used for cell in cells for pages in cell.pages}
 

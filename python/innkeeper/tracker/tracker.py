@@ -176,7 +176,7 @@ class Tracker(Showing):
         self._parts.config, self._parts.rules, self._parts.aliases = config, rules, aliases
         self._parts.line.reword(aliases)
         try:
-            await self._audits.adopt(self._parts.host)
+            await self._audits.adopt()
         finally:
             self._parts.line.serve()
             self._parts.look_due.ring()

@@ -43,7 +43,7 @@ pub(crate) fn refit(
     book.add(claim.clone(), Arc::new(Placement { cells: kept_cells, ..Placement::default() }));
     let room = Room { book: &book, ..room };
     let placed = cells::refit(room, request, topology, &kept).map_err(refusal)?;
-    let amounts = amounts_of(request, &placed, room);
+    let amounts = amounts_of(request, &placed, held, room);
     let grown = grown(request, &amounts, held);
     if !fits(room, &grown) {
         return Err(explain(room, &grown, &mut steps));
@@ -74,17 +74,29 @@ fn floating(room: Room<'_>, request: &Request, held: &Placement) -> CpuList {
 }
 
 /// What counts against the whole host.
-fn amounts_of(request: &Request, placed: &[PlacedCell], room: Room<'_>) -> Amounts {
+fn amounts_of(
+    request: &Request,
+    placed: &[PlacedCell],
+    held: &Placement,
+    room: Room<'_>,
+) -> Amounts {
     let mut amounts = request.amounts().clone();
-    let ordinary = placed.iter().filter(|cell| {
-        let smallest = room.inventory.cells().find(cell.cell).and_then(|it| it.pages.first());
-        smallest.map(|page| page.size_kib) == cell.page_kib
+    let gone = ordinary_page_kib(held);
+    let ordinary = placed.iter().filter(|cell| match room.inventory.cells().find(cell.cell) {
+        Some(host) => host.pages.first().map(|page| page.size_kib) == cell.page_kib,
+        None => cell.page_kib.is_none() || cell.page_kib == gone,
     });
     let ordinary = ordinary.map(|cell| cell.memory_mib).fold(0, u64::saturating_add);
     if ordinary > 0 {
         amounts.insert(Resource::MemoryMib, ordinary);
     }
     amounts
+}
+
+/// Size in KiB of the ordinary pages that it holds, for cells that the host has no more.
+fn ordinary_page_kib(held: &Placement) -> Option<u64> {
+    let has_some = held.amount(&Resource::MemoryMib) > 0;
+    held.cells.iter().filter_map(|cell| cell.page_kib).min().filter(|_| has_some)
 }
 
 #[expect(clippy::boxed_local, reason = "it is what `map_err` hands over")]
@@ -95,9 +107,39 @@ fn refusal(misfit: Box<Misfit>) -> Refusal {
 #[cfg(test)]
 mod tests {
     use crate::amounts::Resource;
+    use crate::inventory::Inventory;
     use crate::ledger::{Ledger, UpdateError};
     use crate::misfit::Refusal;
-    use crate::samples::{id, plain_host, vcpus};
+    use crate::request::Request;
+    use crate::samples::{id, plain_host, quantity, vcpus};
+    use crate::topology::{GuestCell, GuestTopology, HostCell, PageSize, ThreadPolicy};
+
+    fn cell(number: i64, dedicated: &str, cores: &[&str]) -> HostCell {
+        let pages = vec![PageSize { size_kib: 4, total: 262_144, reserved: 0 }];
+        let cores: Vec<_> = cores.iter().map(|core| core.parse().unwrap()).collect();
+        let cell = HostCell::new(number, None).with_memory(1024, pages);
+        cell.with_cpus("".parse().unwrap(), &dedicated.parse().unwrap(), &cores)
+    }
+
+    fn host_of(cells: Vec<HostCell>) -> Inventory {
+        Inventory::new(quantity(0), quantity(2048), quantity(100)).with_cells(cells).unwrap()
+    }
+
+    fn isolated(cells: u32) -> Request {
+        let cell = |number: u32| GuestCell {
+            dedicated: number.to_string().parse().unwrap(),
+            memory_mib: 512,
+            ..GuestCell::default()
+        };
+        let cells = (0..cells).map(cell).collect();
+        let threads = ThreadPolicy::Isolate;
+        Request::default().with_topology(GuestTopology { cells, threads, ..Default::default() })
+    }
+
+    fn update(ledger: &mut Ledger, request: &Request) {
+        let updated = ledger.update(&id("a"), request).unwrap();
+        ledger.settle(&id("a"), updated).unwrap();
+    }
 
     fn used(ledger: &Ledger) -> u64 {
         ledger.usage().amounts[&Resource::Vcpus].used
@@ -127,6 +169,30 @@ mod tests {
         let unknown = ledger.update(&id("b"), &vcpus(1));
         assert_eq!(unknown, Err(UpdateError::NotBooked { claim: id("b") }));
         assert_eq!((used(&ledger), ledger.generation()), (4, generation));
+    }
+
+    #[test]
+    fn memory_of_a_cell_that_is_gone_still_counts() {
+        let whole = host_of(vec![cell(0, "0", &["0"]), cell(1, "1", &["1"])]);
+        let mut ledger = Ledger::new(whole.clone());
+        ledger.book(id("a"), &isolated(2).with_amount(Resource::DiskMib, 20)).unwrap();
+        ledger.observe(host_of(vec![cell(0, "0", &["0"])]));
+        update(&mut ledger, &isolated(2).with_amount(Resource::DiskMib, 10));
+        ledger.observe(whole);
+        assert_eq!(ledger.usage().amounts[&Resource::MemoryMib].used, 1024);
+    }
+
+    #[test]
+    fn idle_siblings_stay_held_whichever_of_the_core_is_offline() {
+        let whole = host_of(vec![cell(0, "0-1", &["0-1"])]);
+        for (online, seated) in [("0", "0"), ("1", "1")] {
+            let mut ledger = Ledger::new(whole.clone());
+            ledger.book(id("a"), &isolated(1).with_amount(Resource::DiskMib, 20)).unwrap();
+            ledger.observe(host_of(vec![cell(0, online, &[seated])]));
+            update(&mut ledger, &isolated(1).with_amount(Resource::DiskMib, 10));
+            let charged = ledger.placement(&id("a")).unwrap().cells[0].charged.to_string();
+            assert_eq!(charged, "0-1");
+        }
     }
 
     #[test]

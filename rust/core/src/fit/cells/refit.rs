@@ -18,7 +18,7 @@ use crate::topology::{
 
 /// What an instance keeps of a cell when it is to have these vCPUs: the CPUs of those that stay.
 ///
-/// Of a core whose idle siblings are charged, all of it stays as long as one of its vCPUs does.
+/// An idle sibling goes with the last vCPU of its core; one whose core does not tell that it did stays.
 pub(in crate::fit) fn kept(room: Room<'_>, held: &PlacedCell, wanted: &GuestCell) -> PlacedCell {
     let stays = |vcpu: &u32| wanted.dedicated.iter().any(|it| it == *vcpu);
     let pins: BTreeMap<u32, u32> =
@@ -29,11 +29,18 @@ pub(in crate::fit) fn kept(room: Room<'_>, held: &PlacedCell, wanted: &GuestCell
         let (cell, position) = host.seat_of(cpu)?;
         Some((cell, host.get(cell)?.core_of(position)))
     };
-    let cores: Vec<_> = used.iter().map(|cpu| core_of(*cpu)).collect();
     let gone: Vec<u32> = held.pins.values().copied().filter(|cpu| !used.contains(cpu)).collect();
-    let charged = held.charged.iter().filter(|cpu| {
-        used.contains(cpu) || (!gone.contains(cpu) && cores.contains(&core_of(*cpu)))
-    });
+    // A CPU that is offline has no core.
+    let known = |cpus: &[u32]| -> Vec<_> { cpus.iter().filter_map(|it| core_of(*it)).collect() };
+    let (cores_used, cores_left) = (known(&used), known(&gone));
+    let is_left = |cpu: u32| {
+        let core = core_of(cpu);
+        core.is_some_and(|core| cores_left.contains(&core) && !cores_used.contains(&core))
+    };
+    let charged = held
+        .charged
+        .iter()
+        .filter(|cpu| used.contains(cpu) || !(gone.contains(cpu) || is_left(*cpu)));
     PlacedCell {
         cell: held.cell,
         charged: charged.collect(),
