@@ -41,12 +41,27 @@ impl Steps {
         Self { limit: renewed.limit.min(most), ..renewed }
     }
 
+    /// Those of a search that had a bound of its own.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.looked = self.looked.saturating_add(other.taken());
+    }
+
     pub(crate) fn look(&mut self) {
         self.looked = self.looked.saturating_add(1);
     }
 
     pub(crate) fn give_up(&self) -> Undecided {
         Undecided { steps: self.taken(), limit: self.limit }
+    }
+
+    /// So many steps of the search at once.
+    pub(crate) fn spend(&mut self, steps: u64) -> Result<(), Undecided> {
+        if self.limit.saturating_sub(self.searched) < steps {
+            self.searched = self.limit.max(self.searched);
+            return Err(self.give_up());
+        }
+        self.searched = self.searched.saturating_add(steps);
+        Ok(())
     }
 
     pub(crate) fn search(&mut self) -> Result<(), Undecided> {

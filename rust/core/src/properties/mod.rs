@@ -1,5 +1,6 @@
 //! The ledger against a slow, obvious model, on random histories of small hosts.
 
+mod cells;
 mod choice;
 mod model;
 mod strategies;

@@ -57,11 +57,11 @@ impl Model {
         })
     }
 
-    fn used(&self, resource: &Resource) -> u64 {
+    pub(super) fn used(&self, resource: &Resource) -> u64 {
         self.bookings.values().map(|placement| placement.amount(resource)).sum()
     }
 
-    fn free(&self, resource: &Resource) -> u64 {
+    pub(super) fn free(&self, resource: &Resource) -> u64 {
         self.host.capacity(resource).saturating_sub(self.used(resource))
     }
 
@@ -69,7 +69,7 @@ impl Model {
         self.bookings.values().flat_map(|placement| &placement.devices).cloned().collect()
     }
 
-    fn free_devices(&self) -> Vec<&Device> {
+    pub(super) fn free_devices(&self) -> Vec<&Device> {
         let held = self.held();
         let free = |device: &&Device| {
             let parent_held = device.parent.is_some_and(|parent| held.contains_key(&parent));

@@ -96,7 +96,7 @@ fn any_card() -> impl Strategy<Value = Device> {
 }
 
 /// Up to ten functions; the PF of some VFs is not among them.
-fn any_devices() -> impl Strategy<Value = Vec<Device>> {
+pub(super) fn any_devices() -> impl Strategy<Value = Vec<Device>> {
     let family = (any_card(), vec(any_product(), 0..5), any::<bool>(), any::<bool>());
     vec(family, 0..4).prop_map(|families| {
         let mut devices = Vec::new();
@@ -163,7 +163,7 @@ fn any_unit() -> impl Strategy<Value = Unit> {
     (place, members).prop_map(|(place, members)| Unit { place, members })
 }
 
-fn any_device_request() -> impl Strategy<Value = DeviceRequest> {
+pub(super) fn any_device_request() -> impl Strategy<Value = DeviceRequest> {
     let policy = select(vec![
         NumaPolicy::Required,
         NumaPolicy::Legacy,

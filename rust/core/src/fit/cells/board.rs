@@ -104,13 +104,29 @@ impl<'a> Board<'a> {
         (0..self.hosts()).filter(fits)
     }
 
+    /// The most of a guest cell that could be ordinary memory, in MiB.
+    pub(super) fn most_ordinary_mib(&self, guest: usize) -> u64 {
+        let pairs = (0..self.hosts()).filter_map(|host| self.pair(guest, host));
+        pairs.map(|pair| pair.pages.ordinary_mib).max().unwrap_or(0)
+    }
+
     /// The same board with no room but on these host cells.
     pub(super) fn only_on(&self, hosts: &[usize]) -> Self {
+        self.only(|host, _| hosts.contains(&host))
+    }
+
+    /// The same board with no room but where nothing of the memory is ordinary.
+    pub(super) fn only_on_hugepages(&self) -> Self {
+        self.only(|_, pair| pair.pages.ordinary_mib == 0)
+    }
+
+    fn only(&self, keeps: impl Fn(usize, &Pair) -> bool) -> Self {
         let mut only = self.clone();
         let elsewhere = Lack::new(MisfitCode::InsufficientCells, 1, 0);
-        for verdicts in &mut only.verdicts {
-            let others = verdicts.iter_mut().enumerate().filter(|it| !hosts.contains(&it.0));
-            others.for_each(|(_, verdict)| *verdict = Err(elsewhere));
+        for (host, verdict) in only.verdicts.iter_mut().flat_map(|it| it.iter_mut().enumerate()) {
+            if verdict.as_ref().is_ok_and(|pair| !keeps(host, pair)) {
+                *verdict = Err(elsewhere);
+            }
         }
         only
     }

@@ -27,7 +27,7 @@ pub(in crate::fit) fn explain(
     let devices = Shortage::of(room, &near, steps);
     reasons.extend(devices.misfits);
     if reasons.is_empty() {
-        reasons.push(of_the_whole(room, request, topology, steps));
+        reasons = of_the_whole(room, request, topology, steps);
     }
     NoFit { reasons, nearest: nearest::of(room, request, topology, steps) }
 }
@@ -223,23 +223,42 @@ fn of_the_whole(
     request: &Request,
     topology: &GuestTopology,
     steps: &mut Steps,
-) -> Misfit {
+) -> Vec<Misfit> {
     let mut fits = |request: &Request| {
         *steps = steps.renewed();
         matches!(seat_as_asked(room, request, topology, steps), Ok(Some(_)))
     };
+    let anywhere = request.clone().close_to(Networks::default());
+    if !fits(&anywhere.without_devices()) {
+        return vec![ordinary_memory(room, request, topology)];
+    }
+    let (networks_are_near, devices_are_near) = (fits(&request.without_devices()), fits(&anywhere));
+    let mut misfits = Vec::new();
+    if !networks_are_near || devices_are_near {
+        misfits.push(far_from_networks(request, topology));
+    }
+    if !devices_are_near {
+        misfits.push(far_from_devices(topology));
+    }
+    misfits
+}
+
+/// Either no cells that fit are close to them, or none that are near the devices, too.
+fn far_from_networks(request: &Request, topology: &GuestTopology) -> Misfit {
+    let names: Vec<&str> = request.networks().physnets.iter().map(AsRef::as_ref).collect();
+    let tunnel = if request.networks().tunneled { " and the tunnel network" } else { "" };
+    let names = names.join(", ");
+    let message = format!("no cells that fit are close to the networks {names}{tunnel}");
+    misfit(MisfitCode::CellsFarFromNetworks, message, amount(topology.cells.len()), 0)
+}
+
+fn far_from_devices(topology: &GuestTopology) -> Misfit {
+    let message = "the cells fit and so do the devices, but not on cells that are near enough";
     let asked = amount(topology.cells.len());
-    if fits(&request.clone().close_to(Networks::default())) {
-        let names: Vec<&str> = request.networks().physnets.iter().map(AsRef::as_ref).collect();
-        let tunnel = if request.networks().tunneled { " and the tunnel network" } else { "" };
-        let names = names.join(", ");
-        let message = format!("no cells that fit are close to the networks {names}{tunnel}");
-        return misfit(MisfitCode::CellsFarFromNetworks, message, asked, 0);
-    }
-    if fits(&request.without_devices()) {
-        let message = "the cells fit and so do the devices, but not on cells that are near enough";
-        return misfit(MisfitCode::CellsFarFromDevices, message.to_owned(), asked, 0);
-    }
+    misfit(MisfitCode::CellsFarFromDevices, message.to_owned(), asked, 0)
+}
+
+fn ordinary_memory(room: Room<'_>, request: &Request, topology: &GuestTopology) -> Misfit {
     let free = amounts::free(room, request, &Resource::MemoryMib);
     let asked = topology.memory_mib();
     let message = format!(

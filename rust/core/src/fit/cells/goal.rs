@@ -20,6 +20,8 @@ pub(super) struct Near<'a> {
     request: Request,
     /// Parts of which the devices must be near.
     parts: Vec<Part>,
+    /// Steps of looking at the devices of a set of cells, by the number of pools: four take as long as a step.
+    cost: u64,
     pub(super) chosen: Chosen,
 }
 
@@ -38,7 +40,9 @@ impl<'a> Near<'a> {
         let mut request = request.clone();
         request.move_to_cells(all);
         let parts = parts(room, &request);
-        Self { room, board, request, parts, chosen: Chosen::new() }
+        let pools = room.book.index().catalogue().pools().len();
+        let cost = u64::try_from(pools.div_ceil(4)).unwrap_or(u64::MAX);
+        Self { room, board, request, parts, cost, chosen: Chosen::new() }
     }
 
     /// Whether it can be had on all cells that could be taken: more cells never bar anything.
@@ -67,6 +71,7 @@ impl Goal for Near<'_> {
         if self.request.devices().is_empty() {
             return Ok(true);
         }
+        steps.spend(self.cost)?;
         let ids = cells.iter().filter_map(|host| self.board.cell_id(*host));
         self.request.move_to_cells(ids);
         let mut trial = Trial::of(self.room.book.index());

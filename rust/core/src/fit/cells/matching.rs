@@ -17,11 +17,7 @@ impl Matching {
     ///
     /// Augmenting paths: at most guest cells x pairs looks, whatever the host.
     pub(super) fn full(board: &Board<'_>, steps: &mut Steps) -> Result<Self, Vec<usize>> {
-        let mut matching = Self {
-            host_of: vec![None; board.guests()],
-            guest_of: vec![None; board.hosts()],
-            settled: vec![false; board.hosts()],
-        };
+        let mut matching = Self::empty(board);
         for guest in 0..board.guests() {
             let mut seen = vec![false; board.hosts()];
             if !matching.augment(board, guest, &mut seen, steps) {
@@ -68,16 +64,16 @@ impl Matching {
         set(&mut self.guest_of, host, Some(guest));
     }
 
-    /// Settle a guest cell on a host cell, if the others can still be had; else nothing changes.
-    pub(super) fn settle(
-        &mut self,
+    /// The same with a guest cell settled on a host cell, if the others can still be had.
+    pub(super) fn settled_on(
+        &self,
         board: &Board<'_>,
         guest: usize,
         host: usize,
         steps: &mut Steps,
-    ) -> bool {
+    ) -> Option<Self> {
         if self.is_settled(host) || board.pair(guest, host).is_none() {
-            return false;
+            return None;
         }
         let mut tried = self.clone();
         let displaced = tried.guest_of.get(host).copied().flatten().filter(|it| *it != guest);
@@ -86,12 +82,36 @@ impl Matching {
         }
         tried.assign(guest, host);
         set(&mut tried.settled, host, true);
+        let Some(displaced) = displaced else { return Some(tried) };
         let mut seen = tried.settled.clone();
-        let whole = displaced.is_none_or(|other| tried.augment(board, other, &mut seen, steps));
-        if whole {
-            *self = tried;
+        tried.augment(board, displaced, &mut seen, steps).then_some(tried)
+    }
+
+    /// Of these guest cells, those that find no place beside the ones before them on the host cells where
+    /// nothing is settled; who has a place keeps one.
+    pub(super) fn left_out(
+        &self,
+        board: &Board<'_>,
+        guests: &[usize],
+        steps: &mut Steps,
+    ) -> Vec<usize> {
+        let mut apart = Self::empty(board);
+        let mut left_out = Vec::new();
+        for guest in guests {
+            let mut seen = self.settled.clone();
+            if !apart.augment(board, *guest, &mut seen, steps) {
+                left_out.push(*guest);
+            }
         }
-        whole
+        left_out
+    }
+
+    fn empty(board: &Board<'_>) -> Self {
+        Self {
+            host_of: vec![None; board.guests()],
+            guest_of: vec![None; board.hosts()],
+            settled: vec![false; board.hosts()],
+        }
     }
 
     pub(super) fn is_settled(&self, host: usize) -> bool {

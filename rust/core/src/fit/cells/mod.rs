@@ -17,6 +17,11 @@ mod pair;
 mod prefer;
 mod refit;
 mod search;
+mod shape;
+mod together;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
+mod traps;
 mod view;
 
 pub(super) use explain::explain;
@@ -53,9 +58,10 @@ pub(super) fn seat(
 ) -> Result<Option<Seated>, Undecided> {
     if topology.l3 == Some(L3Policy::Prefer) {
         let strict = GuestTopology { l3: Some(L3Policy::Require), ..topology.clone() };
-        if let Some(seated) = seat_as_asked(room, request, &strict, steps)? {
+        if let Ok(Some(seated)) = seat_as_asked(room, request, &strict, steps) {
             return Ok(Some(seated));
         }
+        *steps = steps.renewed();
     }
     seat_as_asked(room, request, topology, steps)
 }

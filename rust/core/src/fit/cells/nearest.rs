@@ -1,22 +1,32 @@
 //! The nearest shape that fits.
 //!
-//! A shape has the same policies and pages, with at most so many vCPUs and so much memory in each guest
-//! cell. It has as many guest cells as can be; of such shapes it gives up the least, the shares of vCPUs
-//! and of memory that are given up being added. Then it has as many devices as go with it, part by part.
+//! A shape has the same policies and pages, the first guest cells of the request, and in each of them at
+//! most so many vCPUs and so much memory, the same bounds for all; none is without vCPUs or memory that
+//! was asked to have some. It has as many guest cells as can be; of such shapes it gives up the least, the
+//! shares of vCPUs and of memory that are given up being added. Then it has as many devices as go with it,
+//! part by part.
+//!
+//! It is found by trying; bounds of more than [`FEW`] values are bisected, and all shapes together have
+//! the bound of steps of one search. Where that, or the number of shapes, is too small, what is found
+//! fits, and there may be something nearer.
 
 use crate::amounts::Resource;
-use crate::cpuset::CpuList;
 use crate::fit::cells::seat;
+use crate::fit::cells::shape::{Cut, loss, units};
 use crate::fit::steps::Steps;
 use crate::fit::{Room, amounts};
 use crate::misfit::Nearest;
 use crate::request::Request;
-use crate::topology::{GuestCell, GuestTopology, PageWant};
+use crate::topology::{GuestCell, GuestTopology, HostCell, L3Policy, ThreadPolicy};
 
-/// Steps of the memory that are tried one by one; more are bisected.
+/// Values of a bound that are tried one by one.
 const FEW: u64 = 32;
 /// Shapes that are tried at most.
 const MAX_SHAPES: u64 = 400;
+/// Fewer on a host of so many cells that more would take long: of pairs of guest and host cell so many.
+const MAX_PAIRS: u64 = 100_000;
+/// And at least so many shapes.
+const MIN_SHAPES: u64 = 24;
 
 pub(super) fn of(
     room: Room<'_>,
@@ -24,52 +34,85 @@ pub(super) fn of(
     topology: &GuestTopology,
     steps: &mut Steps,
 ) -> Nearest {
-    let mut tailor = Tailor { room, request, topology, steps, left: MAX_SHAPES };
-    let shape = (1..=topology.cells.len()).rev().find_map(|cells| tailor.best_of(cells));
     let mut nearest = Nearest {
         amounts: amounts::nearest(room, request),
         devices: vec![0; request.devices().len()],
         topology: None,
     };
-    let Some(shape) = shape else {
-        nearest.amounts.insert(Resource::Vcpus, 0);
-        nearest.amounts.insert(Resource::MemoryMib, 0);
-        return nearest;
-    };
-    nearest.devices = tailor.devices_with(&shape);
-    nearest.amounts.insert(Resource::Vcpus, shape.vcpu_count());
-    nearest.amounts.insert(Resource::MemoryMib, shape.memory_mib());
-    nearest.topology = Some(shape);
+    let mut tailor = Tailor::of(room, request, topology, steps);
+    let shape = tailor.best();
+    let of_shape = |of: fn(&GuestTopology) -> u64| shape.as_ref().map_or(0, of);
+    nearest.amounts.insert(Resource::Vcpus, of_shape(GuestTopology::vcpu_count));
+    nearest.amounts.insert(Resource::MemoryMib, of_shape(GuestTopology::memory_mib));
+    if let Some(shape) = shape {
+        nearest.devices = tailor.devices_with(&shape);
+        let GuestTopology { l3, preference, .. } = topology;
+        nearest.topology = Some(GuestTopology { l3: *l3, preference: *preference, ..shape });
+    }
     nearest
 }
 
 struct Tailor<'a, 'b> {
     room: Room<'a>,
     request: &'b Request,
-    topology: &'b GuestTopology,
+    /// Without what is only preferred: it bars nothing.
+    topology: GuestTopology,
     steps: &'b mut Steps,
+    /// Shapes that may still be tried.
     left: u64,
 }
 
-/// The most of each guest cell.
-#[derive(Clone, Copy)]
-struct Caps {
-    vcpus: u64,
-    memory_mib: u64,
-}
+impl<'a, 'b> Tailor<'a, 'b> {
+    fn of(
+        room: Room<'a>,
+        request: &'b Request,
+        topology: &GuestTopology,
+        steps: &'b mut Steps,
+    ) -> Self {
+        let l3 = topology.l3.filter(|policy| *policy == L3Policy::Require);
+        let topology = GuestTopology { l3, preference: None, ..topology.clone() };
+        let pairs = topology.cells.len().saturating_mul(room.inventory.cells().iter().len());
+        let most = MAX_PAIRS.checked_div(u64::try_from(pairs).unwrap_or(u64::MAX));
+        let left = most.map_or(MAX_SHAPES, |most| most.clamp(MIN_SHAPES, MAX_SHAPES));
+        *steps = steps.renewed();
+        Self { room, request, topology, steps, left }
+    }
 
-impl Tailor<'_, '_> {
+    /// Of as many guest cells as can be; where so many fit, fewer do.
+    fn best(&mut self) -> Option<GuestTopology> {
+        let mut high = self.topology.cells.len().min(self.room.inventory.cells().iter().len());
+        if high == 0 {
+            return None;
+        }
+        if let Some(shape) = self.best_of(high) {
+            return Some(shape);
+        }
+        let (mut best, mut low) = (None, 0);
+        high = high.saturating_sub(1);
+        while low < high {
+            let middle = low.midpoint(high).max(low.saturating_add(1));
+            match self.best_of(middle) {
+                Some(shape) => (best, low) = (Some(shape), middle),
+                None => high = middle.saturating_sub(1),
+            }
+        }
+        best
+    }
+
     /// The best shape of so many guest cells.
     fn best_of(&mut self, cells: usize) -> Option<GuestTopology> {
-        let most = self.topology.cells.iter().map(GuestCell::vcpu_count).max().unwrap_or(0);
+        let all = self.memory_of_largest();
         let mut best: Option<(u128, GuestTopology)> = None;
-        for vcpus in (most.min(1)..=most).rev() {
-            let given_up = self.loss(&self.shape(cells, Caps { vcpus, memory_mib: u64::MAX }));
-            if self.left == 0 || best.as_ref().is_some_and(|(loss, _)| *loss <= given_up) {
+        for vcpus in self.bounds_of_vcpus(cells) {
+            let whole = Cut { cells, vcpus, memory_mib: all, unit_mib: 1 }.of(&self.topology);
+            let least = whole.map_or(u128::MAX, |whole| loss(&self.topology, &whole));
+            if self.left == 0 || best.as_ref().is_some_and(|(loss, _)| *loss <= least) {
                 break;
             }
-            if let Some(shape) = self.most_memory(cells, vcpus) {
-                let loss = self.loss(&shape);
+            for unit_mib in units(self.room.inventory, self.topology.pages) {
+                let cut = Cut { cells, vcpus, memory_mib: all, unit_mib };
+                let Some(shape) = self.most_memory(cut) else { continue };
+                let loss = loss(&self.topology, &shape);
                 if best.as_ref().is_none_or(|(least, _)| loss < *least) {
                     best = Some((loss, shape));
                 }
@@ -78,25 +121,59 @@ impl Tailor<'_, '_> {
         best.map(|(_, shape)| shape)
     }
 
-    /// What is given up of vCPUs and of memory, in parts of both together.
-    fn loss(&self, shape: &GuestTopology) -> u128 {
-        let (all, kept) = (self.topology, shape);
-        let lost = |all: u64, kept: u64, of: u64| {
-            u128::from(all.saturating_sub(kept)).saturating_mul(u128::from(of.max(1)))
+    fn memory_of_largest(&self) -> u64 {
+        self.topology.cells.iter().map(|cell| cell.memory_mib).max().unwrap_or(0)
+    }
+
+    /// The most first. Of many, those up to the highest under which it fits with little memory; where
+    /// cores are only taken whole, those that leave none in half.
+    fn bounds_of_vcpus(&mut self, cells: usize) -> Vec<u64> {
+        let asked = self.topology.cells.iter().map(GuestCell::vcpu_count).max().unwrap_or(0);
+        let host = self.room.inventory.cells();
+        let cpus = |cell: &HostCell| cell.shared_count().saturating_add(cell.dedicated_count());
+        let most = asked.min(host.iter().map(cpus).max().unwrap_or(0));
+        let all = || (most.min(1)..=most).rev();
+        if most <= FEW {
+            return all().collect();
+        }
+        if self.topology.threads == ThreadPolicy::FullCores {
+            let widths: Vec<u64> =
+                host.iter().filter_map(|cell| u64::try_from(cell.widest()).ok()).collect();
+            let is_even = |vcpus: &u64| widths.iter().any(|it| vcpus.checked_rem(*it) == Some(0));
+            return all().filter(is_even).collect();
+        }
+        let highest = self.highest_bound(cells, most);
+        all().skip_while(|vcpus| *vcpus > highest).collect()
+    }
+
+    fn highest_bound(&mut self, cells: usize, most: u64) -> u64 {
+        let units = units(self.room.inventory, self.topology.pages);
+        let mut fits = |vcpus| {
+            let cut =
+                |unit_mib: &u64| Cut { cells, vcpus, memory_mib: *unit_mib, unit_mib: *unit_mib };
+            units.iter().any(|unit_mib| self.fitting(cut(unit_mib)).is_some())
         };
-        let vcpus = lost(all.vcpu_count(), kept.vcpu_count(), all.memory_mib());
-        vcpus.saturating_add(lost(all.memory_mib(), kept.memory_mib(), all.vcpu_count()))
+        if fits(most) {
+            return most;
+        }
+        let (mut low, mut high) = (0, most.saturating_sub(1));
+        while low < high {
+            let middle = low.midpoint(high).max(low.saturating_add(1));
+            if fits(middle) {
+                low = middle;
+            } else {
+                high = middle.saturating_sub(1);
+            }
+        }
+        low
     }
 
     /// The shape with so many vCPUs and the most memory.
-    fn most_memory(&mut self, cells: usize, vcpus: u64) -> Option<GuestTopology> {
-        let unit = self.granule();
-        let memory = self.topology.cells.iter().map(|cell| cell.memory_mib).max().unwrap_or(0);
-        let most = memory.div_ceil(unit);
+    fn most_memory(&mut self, cut: Cut) -> Option<GuestTopology> {
+        let most = self.memory_of_largest().checked_div(cut.unit_mib).unwrap_or(0);
         let least = most.min(1);
         let mut at = |units: u64| {
-            let memory_mib = units.saturating_mul(unit);
-            self.fitting(cells, Caps { vcpus, memory_mib })
+            self.fitting(Cut { memory_mib: units.saturating_mul(cut.unit_mib), ..cut })
         };
         if let Some(shape) = at(most) {
             return Some(shape);
@@ -116,49 +193,24 @@ impl Tailor<'_, '_> {
         Some(best)
     }
 
-    /// The least memory in MiB that pages can hold.
-    fn granule(&self) -> u64 {
-        let huge = || {
-            let cells = self.room.inventory.cells().iter();
-            cells.filter_map(|cell| cell.pages.get(1)).map(|page| page.size_kib).min()
-        };
-        let kib = match self.topology.pages {
-            Some(PageWant::Kib(size)) => Some(size),
-            Some(PageWant::Large) => huge(),
-            _ => None,
-        };
-        kib.map_or(1, |kib| kib.div_ceil(1024).max(1))
-    }
-
     /// A shape, if it fits without devices.
-    fn fitting(&mut self, cells: usize, caps: Caps) -> Option<GuestTopology> {
+    fn fitting(&mut self, cut: Cut) -> Option<GuestTopology> {
+        let shape = cut.of(&self.topology).filter(|_| self.left > 0)?;
         self.left = self.left.saturating_sub(1);
-        let shape = self.shape(cells, caps);
         let request = self.request.without_devices().reshaped(shape.clone());
         self.fits(&request, &shape).then_some(shape)
     }
 
     fn fits(&mut self, request: &Request, shape: &GuestTopology) -> bool {
-        *self.steps = self.steps.renewed();
         let amounts = amounts::fit(self.room, &request.only_shared());
         amounts && matches!(seat(self.room, request, shape, self.steps), Ok(Some(_)))
-    }
-
-    /// The first guest cells, cut down; their vCPUs are numbered anew.
-    fn shape(&self, cells: usize, caps: Caps) -> GuestTopology {
-        let (unit, mut next) = (self.granule(), 0_u32);
-        let cut = self.topology.cells.iter().take(cells).map(|cell| {
-            let memory = cell.memory_mib.min(caps.memory_mib);
-            let even = memory.checked_div(unit).unwrap_or(0).saturating_mul(unit);
-            cell.cut(caps.vcpus, even, &mut next)
-        });
-        GuestTopology { cells: cut.collect(), ..self.topology.clone() }
     }
 
     /// As many devices as go with a shape: of each part, in order, the most that goes with those before.
     fn devices_with(&mut self, shape: &GuestTopology) -> Vec<u64> {
         let mut counts = vec![0; self.request.devices().len()];
         for part in 0..counts.len() {
+            *self.steps = self.steps.renewed();
             let most = self.most_devices(shape, &counts, part);
             set(&mut counts, part, most);
         }
@@ -188,22 +240,5 @@ impl Tailor<'_, '_> {
 fn set(counts: &mut [u64], part: usize, count: u64) {
     if let Some(place) = counts.get_mut(part) {
         *place = count;
-    }
-}
-
-impl GuestCell {
-    /// The same cell with its lowest vCPUs only, numbered from `next` on.
-    fn cut(&self, vcpus: u64, memory_mib: u64, next: &mut u32) -> Self {
-        let mut all: Vec<(u32, bool)> = self.shared.iter().map(|vcpu| (vcpu, false)).collect();
-        all.extend(self.dedicated.iter().map(|vcpu| (vcpu, true)));
-        all.sort_unstable();
-        all.truncate(usize::try_from(vcpus).unwrap_or(usize::MAX));
-        let first = *next;
-        *next = next.saturating_add(u32::try_from(all.len()).unwrap_or(u32::MAX));
-        let numbered = |own: bool| -> CpuList {
-            let kept = (first..).zip(&all).filter(|(_, it)| it.1 == own);
-            kept.map(|(number, _)| number).collect()
-        };
-        Self { shared: numbered(false), dedicated: numbered(true), memory_mib }
     }
 }

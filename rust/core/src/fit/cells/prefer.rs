@@ -3,15 +3,15 @@
 use crate::fit::cells::board::Board;
 use crate::fit::cells::matching::Matching;
 use crate::fit::cells::search::{Goal, Search};
+use crate::fit::cells::together::{Cost, Costs};
 use crate::fit::steps::Steps;
 use crate::misfit::Undecided;
-use crate::topology::{CellPreference, HostCell};
+use crate::topology::CellPreference;
 
-/// What it costs that an instance is on both of two cells.
-pub(super) type Cost = fn(&HostCell, &HostCell) -> u64;
-
-/// Sets that are looked at for a better one; beyond it the best so far is taken.
-const MAX_SETS: u64 = 4_000;
+/// Steps that are spent to find something better; beyond it the best so far is taken.
+const MAX_STEPS: u64 = 4_000;
+/// Greedy sets that are tried.
+const MAX_OFFERS: usize = 16;
 
 pub(super) fn cost_of(preference: CellPreference) -> Option<Cost> {
     match preference {
@@ -27,9 +27,9 @@ pub(super) fn cost_of(preference: CellPreference) -> Option<Cost> {
 
 /// The assignment whose cells cost least together; of equals the first in the host's order.
 ///
-/// Branch and bound over sets of cells, begun with the best of the sets that grow greedily from each
-/// cell. The least cost is found where [`MAX_SETS`] sets are enough, else a cost that is no worse than
-/// the greedy one.
+/// Begun with the cheapest of the sets that grow greedily from each cell; then whatever is cheaper is
+/// searched for, until there is nothing. Where [`MAX_STEPS`] are too few for that, the cost is no more
+/// than the greedy one, and no more than that of the first assignment.
 pub(super) fn best<G: Goal>(
     board: &Board<'_>,
     goal: &mut G,
@@ -40,16 +40,15 @@ pub(super) fn best<G: Goal>(
 ) -> Result<Option<Vec<usize>>, Undecided> {
     let first = Search::new(board, goal, budget_mib).first(matching, steps)?;
     let Some(first) = first else { return Ok(None) };
-    let candidates: Vec<usize> = board.candidates().collect();
-    let mut best =
-        Best { board, goal, budget_mib, cost, candidates, limit: 0, sets: 0, found: first };
-    best.limit = best.total(&best.found);
-    for start in best.candidates.clone() {
-        let greedy = best.grown_from(start);
-        best.offer(&greedy, steps);
-    }
-    best.descend(&mut Vec::new(), 0, 0, steps);
+    let costs = Costs::of(board, cost);
+    let limit = costs.total(&first);
+    let mut best = Best { board, goal, budget_mib, costs, limit, found: first };
+    let mut bound = Steps::within(MAX_STEPS);
+    best.grow_greedily(&mut bound);
+    best.descend(matching, &mut bound);
     let found = best.found;
+    steps.add(&bound);
+    *steps = steps.renewed();
     goal.accepts(&found, steps)?;
     Ok(Some(found))
 }
@@ -58,74 +57,63 @@ struct Best<'a, G> {
     board: &'a Board<'a>,
     goal: &'a mut G,
     budget_mib: u64,
-    cost: Cost,
-    candidates: Vec<usize>,
+    costs: Costs,
     /// Cost of the best so far.
     limit: u64,
-    sets: u64,
     found: Vec<usize>,
 }
 
+/// A goal that is only reached by cells that cost no more than so much together.
+struct Cheap<'a, G> {
+    goal: &'a mut G,
+    costs: &'a Costs,
+    limit: u64,
+}
+
 impl<G: Goal> Best<'_, G> {
-    fn between(&self, one: usize, other: usize) -> u64 {
-        let cells = self.board.views.get(one).zip(self.board.views.get(other));
-        cells.map_or(0, |(one, other)| (self.cost)(one.cell, other.cell))
-    }
-
-    fn added(&self, set: &[usize], host: usize) -> u64 {
-        set.iter().map(|one| self.between(*one, host)).fold(0, u64::saturating_add)
-    }
-
-    fn total(&self, set: &[usize]) -> u64 {
-        let before = |number: usize| set.get(..number).unwrap_or_default();
-        let costs = set.iter().enumerate().map(|(number, host)| self.added(before(number), *host));
-        costs.fold(0, u64::saturating_add)
-    }
-
-    /// The cheapest next cell, again and again.
-    fn grown_from(&self, start: usize) -> Vec<usize> {
-        let mut set = vec![start];
-        while set.len() < self.board.guests() {
-            let rest = self.candidates.iter().copied().filter(|host| !set.contains(host));
-            let Some(next) = rest.min_by_key(|host| (self.added(&set, *host), *host)) else {
-                break;
-            };
-            set.push(next);
+    /// The cheapest set that grows from some cell and on which the request fits, if it is cheaper.
+    fn grow_greedily(&mut self, steps: &mut Steps) {
+        let grown = self.costs.grown(self.board.guests());
+        let cheaper = grown.into_iter().filter(|(total, _)| *total < self.limit);
+        for (total, set) in cheaper.take(MAX_OFFERS).collect::<Vec<_>>() {
+            let only = self.board.only_on(&set);
+            let Ok(matching) = Matching::full(&only, steps) else { continue };
+            let search = Search::new(&only, self.goal, self.budget_mib);
+            if let Ok(Some(hosts)) = search.first(&matching, steps) {
+                (self.limit, self.found) = (total, hosts);
+                return;
+            }
         }
-        set.sort_unstable();
-        set
     }
 
-    /// Take this set if it is cheaper and the request fits on it, as far as can be told.
-    fn offer(&mut self, set: &[usize], steps: &mut Steps) {
-        let total = self.total(set);
-        if set.len() < self.board.guests() || total >= self.limit {
-            return;
+    /// Ever cheaper ones, until there is none; then the first that costs as little.
+    fn descend(&mut self, matching: &Matching, steps: &mut Steps) {
+        while let Some(less) = self.limit.checked_sub(1) {
+            let Ok(Some(hosts)) = self.first_within(less, matching, steps) else { break };
+            (self.limit, self.found) = (self.costs.total(&hosts), hosts);
         }
-        let only = self.board.only_on(set);
-        let Ok(matching) = Matching::full(&only, steps) else { return };
-        let search = Search::new(&only, self.goal, self.budget_mib);
-        if let Ok(Some(hosts)) = search.first(&matching, steps) {
-            self.limit = total;
+        if let Ok(Some(hosts)) = self.first_within(self.limit, matching, steps) {
             self.found = hosts;
         }
     }
 
-    fn descend(&mut self, set: &mut Vec<usize>, from: usize, spent: u64, steps: &mut Steps) {
-        self.sets = self.sets.saturating_add(1);
-        if spent >= self.limit || self.sets > MAX_SETS {
-            return;
-        }
-        if set.len() == self.board.guests() {
-            self.offer(set, steps);
-            return;
-        }
-        for at in from..self.candidates.len() {
-            let Some(host) = self.candidates.get(at).copied() else { break };
-            let spent = spent.saturating_add(self.added(set, host));
-            set.push(host);
-            self.descend(set, at.saturating_add(1), spent, steps);
-            set.pop();
-        }
+    fn first_within(
+        &mut self,
+        limit: u64,
+        matching: &Matching,
+        steps: &mut Steps,
+    ) -> Result<Option<Vec<usize>>, Undecided> {
+        let mut cheap = Cheap { goal: self.goal, costs: &self.costs, limit };
+        Search::new(self.board, &mut cheap, self.budget_mib).first(matching, steps)
+    }
+}
+
+impl<G: Goal> Goal for Cheap<'_, G> {
+    fn may_reach(&self, cells: &[usize], left: usize) -> bool {
+        self.costs.least(cells, left) <= self.limit && self.goal.may_reach(cells, left)
+    }
+
+    fn accepts(&mut self, cells: &[usize], steps: &mut Steps) -> Result<bool, Undecided> {
+        Ok(self.costs.total(cells) <= self.limit && self.goal.accepts(cells, steps)?)
     }
 }
