@@ -11,6 +11,7 @@ from innkeeper.objects import GuestCell, GuestTopology, Request, ThreadPolicy
 
 SMALL = "cpus=8,cells=2,sockets=1,memory=16GiB,name=small"
 LARGE = "cpus=256,cells=8,sockets=2,memory=64GiB,name=large"
+RESERVED_PAGES = {"cell": 0, "size_kib": 2048, "count": 2}
 
 
 def with_own_cpus(
@@ -71,3 +72,23 @@ def test_a_core_that_two_claims_share_is_not_given_to_one_of_them() -> None:
     half = [with_own_cpus(1), with_own_cpus(1)]
     view, claims = booked(simulated(LARGE), *half, config=config("16,144", "0-15"))
     assert "cell 1 &" in plain(view, claims, 110)
+
+
+def test_cpus_that_are_the_host_s_own_are_not_drawn_as_shared() -> None:
+    view, claims = booked(simulated(SMALL), config=config("1-3,5-7"))
+    shown = plain(view, claims)
+    assert "| 0h/4h 1./5.      |" in shown
+    assert "h kept for the host itself" in shown
+    assert "kept for the host" not in plain(*booked(simulated(SMALL)))
+
+
+def test_hugepages_show_what_claims_hold_beside_what_is_in_use() -> None:
+    in_pages = GuestTopology(cells=(GuestCell(dedicated="0", memory_mib=40),), pages=2048)
+    request = Request(vcpus=1, memory_mib=40, topology=in_pages)
+    words = {"cpus": {"dedicated": "2-7"}, "reserved": {"pages": [RESERVED_PAGES]}}
+    view, claims = booked(
+        simulated(f"{SMALL},pages_2m=64"), request, config=Config.model_validate(words)
+    )
+    shown = plain(view, claims)
+    assert "20 of 62 held, 42 free; 2 reserved; 0 in use" in shown
+    assert "2 MiB pages  0/32 in use, 20 held" in shown

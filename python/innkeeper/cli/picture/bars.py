@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from innkeeper.api.views import HostView
 from innkeeper.cli.picture.holders import Holders, style_of
 from innkeeper.cli.picture.ink import Ink
 from innkeeper.cli.picture.lines import Block, Line, in_columns
 from innkeeper.cli.quantities import page_size, size
-from innkeeper.objects import Amounts, Host, Placement, Pool, Usage
+from innkeeper.objects import Amounts, Placement, Pool, Usage
 from innkeeper.objects.cpu_spec import parse_cpu_spec
 
 _LEAST_LENGTH, _MOST_LENGTH = 10, 48
@@ -31,7 +31,7 @@ class _Bar:
 
 def usage_bars(view: HostView, holders: Holders, ink: Ink, width: int) -> Block:
     """A bar for each amount that is shared out, for the devices of each kind, and for pages."""
-    bars = [*_amount_bars(view, holders), *_device_bars(view, holders), *_page_bars(view.host)]
+    bars = [*_amount_bars(view, holders), *_device_bars(view, holders), *_page_bars(view, holders)]
     beside = max(len(bar.name) for bar in bars) + max(len(bar.words + bar.over) for bar in bars)
     length = min(max(width - beside - 2 * _GAP, _LEAST_LENGTH), _MOST_LENGTH)
     return in_columns([_row(bar, holders, ink, length) for bar in bars], _GAP)
@@ -135,10 +135,25 @@ def _held_of(vendor: str, product: str, kind: str, view: HostView) -> Callable[[
     return lambda placed: sum(device.address in addresses for device in placed.devices)
 
 
-def _page_bars(host: Host) -> Iterator[_Bar]:
-    """Preallocated hugepages: the kernel says how many are in use, not by whom."""
-    for pages in host.pages:
+def _page_bars(view: HostView, holders: Holders) -> Iterator[_Bar]:
+    """Preallocated hugepages: what claims hold, beside what the kernel says is in use."""
+    for pages in view.host.pages:
         if pages.total:
-            used = pages.total - pages.free
-            words = f"{used} of {pages.total} in use"
-            yield _Bar(f"{page_size(pages.size_kib)} pages", used, pages.total, (), words)
+            booked = _pages_of_all_cells(view.usage, pages.size_kib)
+            name, in_use = f"{page_size(pages.size_kib)} pages", pages.total - pages.free
+            bar = _amount_bar(name, booked, str, holders, _held_pages(pages.size_kib))
+            yield replace(bar, words=f"{bar.words}; {in_use} in use")
+
+
+def _pages_of_all_cells(usage: Usage, size_kib: int) -> Amounts:
+    alike = [one for cell in usage.cells for one in cell.pages if one.size_kib == size_kib]
+    total, reserved, used, free = (
+        sum(getattr(one, name) for one in alike) for name in ("total", "reserved", "used", "free")
+    )
+    return Amounts(
+        total=total, reserved=reserved, capacity=max(total - reserved, 0), used=used, free=free
+    )
+
+
+def _held_pages(size_kib: int) -> Callable[[Placement], int]:
+    return lambda placed: sum(one.pages for one in placed.cells if one.page_kib == size_kib)

@@ -25,6 +25,8 @@ def numbered(cpu: Cpu, digits: int, part: CellPart, holders: Holders, ink: Ink) 
         return Line.of(text + ink.offline, "dim")
     if cpu.id in part.dedicated:
         return Line.of(text) + Line.of(ink.free_cpu, "dim")
+    if cpu.id in part.kept:
+        return Line.of(text + ink.kept_cpu, "dim")
     return Line.of(text + ink.isolated, "odd") if cpu.isolated else Line.of(text, "good")
 
 
@@ -39,5 +41,7 @@ def core_sign(core: Core, part: CellPart, holders: Holders, ink: Ink) -> Line:
         return Line.of(ink.offline, "dim")
     if any(cpu.id in part.dedicated for cpu in core):
         return Line.of(ink.free_cpu, "dim")
+    if all(cpu.id in part.kept for cpu in core):
+        return Line.of(ink.kept_cpu, "dim")
     isolated = any(cpu.isolated for cpu in core)
     return Line.of(ink.isolated, "odd") if isolated else Line.of(ink.core, "good")

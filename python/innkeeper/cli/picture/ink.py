@@ -46,6 +46,8 @@ class Ink:
     free_device: str
     free_cpu: str
     """A dedicated CPU that nobody holds."""
+    kept_cpu: str
+    """A CPU that is the host's own."""
     several: str
     """A core that several claims hold."""
     barred_device: str
@@ -75,6 +77,7 @@ TERMINAL = Ink(
     empty="░",
     free_device="□",
     free_cpu="▫",
+    kept_cpu="h",
     several="&",
     barred_device="x",
     cordoned="!",
@@ -93,6 +96,7 @@ PLAIN = Ink(
     empty=".",
     free_device=".",
     free_cpu=".",
+    kept_cpu="h",
     several="&",
     barred_device="x",
     cordoned="!",

@@ -17,6 +17,7 @@ from innkeeper.cli.picture.places import (
     cpus_elsewhere,
     dedicated_cpus_of,
     devices_elsewhere,
+    kept_cpus_of,
 )
 from innkeeper.cli.picture.sockets import is_numbered, socket_boxes
 from innkeeper.cli.quantities import count, size
@@ -81,6 +82,8 @@ def _signs(view: HostView, holders: Holders, ink: Ink) -> Iterator[Line]:
         yield Line.of("a-Z the claim that holds it alone", "dim")
     if any(cpu.id in dedicated and cpu.id not in holders.by_cpu for cpu in cpus):
         yield Line.of(f"{ink.free_cpu} dedicated CPU that is free", "dim")
+    if kept_cpus_of(view):
+        yield Line.of(f"{ink.kept_cpu} kept for the host itself", "dim")
     if any(cpu.isolated and cpu.id not in dedicated for cpu in cpus):
         yield Line.of(ink.isolated, "odd") + Line.of(" isolated, not shared out", "dim")
     if any(not cpu.online and cpu.cell is not None for cpu in cpus):

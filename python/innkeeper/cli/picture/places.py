@@ -25,6 +25,8 @@ class CellPart:
     """Of the whole host."""
     dedicated: frozenset[int] = frozenset()
     """CPUs of the whole host that are given to one vCPU each."""
+    kept: frozenset[int] = frozenset()
+    """CPUs of the whole host that are online and for no instance."""
     pages_held: Mapping[int, int] = field(default_factory=dict)
     """Pages of the cell that claims hold, by size in KiB."""
 
@@ -56,7 +58,7 @@ def sockets_of(view: HostView) -> Sequence[Socket]:
     cpus = _cpus_by_place(view.host, homes)
     devices = _devices_by_cell(view)
     cordoned_cells, cordoned_cpus = _cordoned(view, CordonKind.CELL), cordoned_cpus_of(view)
-    dedicated, pages_held = dedicated_cpus_of(view), _pages_held(view)
+    dedicated, kept, pages_held = dedicated_cpus_of(view), kept_cpus_of(view), _pages_held(view)
     parts: dict[int | None, list[CellPart]] = {}
     for cell in view.host.cells:
         home = homes.get(cell.id)
@@ -67,6 +69,7 @@ def sockets_of(view: HostView) -> Sequence[Socket]:
                 cordoned=cell.id in cordoned_cells,
                 cordoned_cpus=cordoned_cpus,
                 dedicated=dedicated,
+                kept=kept,
                 pages_held=pages_held.get(cell.id, {}),
             )
             parts.setdefault(socket, []).append(part)
@@ -77,6 +80,17 @@ def dedicated_cpus_of(view: HostView) -> frozenset[int]:
     """CPUs that are given to one vCPU each."""
     lists = (parse_cpu_spec(cell.dedicated) for cell in view.inventory.cells)
     return frozenset[int]().union(*lists)
+
+
+def kept_cpus_of(view: HostView) -> frozenset[int]:
+    """CPUs that the host has for itself: in neither set, though nothing else keeps them out."""
+    shared = (parse_cpu_spec(cell.shared) for cell in view.inventory.cells)
+    given = frozenset[int]().union(*shared) | dedicated_cpus_of(view)
+    cordoned = cordoned_cpus_of(view)
+    plain = {cpu.id for cpu in view.host.cpus if cpu.online and not cpu.isolated}
+    cells = _cordoned(view, CordonKind.CELL)
+    behind = {cpu.id for cpu in view.host.cpus if cpu.cell in cells}
+    return frozenset(plain - given - cordoned - behind)
 
 
 def _pages_held(view: HostView) -> Mapping[int, Mapping[int, int]]:
