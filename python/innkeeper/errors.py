@@ -138,7 +138,8 @@ class NoFit(InnkeeperError):
     """The request does not fit now.
 
     `details["reasons"]` holds one misfit for each constraint that fails, `details["nearest"]` the
-    largest request of the same kind that would fit.
+    largest request of the same kind that would fit; it is left out for guest cells that are to grow
+    where they are.
     """
 
     code = "no_fit"

@@ -207,8 +207,9 @@ async def test_what_cannot_be_spread_over_guest_cells_is_refused(
             await update(tracker, claim, memory_mib=1025)
         with pytest.raises(BadRequest, match="nothing is to change"):
             await update(tracker, claim)
-        with pytest.raises(NoFit, match="guest cell 0"):
+        with pytest.raises(NoFit, match="guest cell 0") as refusal:
             await update(tracker, claim, vcpus=14)
+        assert "nearest" not in refusal.value.details
         assert await tracker.find(claim.id) == claim
 
 

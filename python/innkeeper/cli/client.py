@@ -279,5 +279,6 @@ def _details(problem: Problem) -> dict[str, Any]:
         # Of another release they may be of another shape; the message says it all, too.
         with suppress(ValidationError, TypeError):
             details["reasons"] = tuple(map(Misfit.model_validate, reasons or ()))
-            details["nearest"] = Request.model_validate(nearest) if nearest else None
+            if nearest:
+                details["nearest"] = Request.model_validate(nearest)
     return details

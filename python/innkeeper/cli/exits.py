@@ -95,8 +95,12 @@ def tell(error: InnkeeperError) -> None:
     if not reasons:
         say(f"innkeeper: {error.message} [{error.code}]")
         return
-    from innkeeper.cli.refusals import refusal_lines
+    from innkeeper.cli.refusals import reason_lines, refusal_lines
 
     say(f"innkeeper: it does not fit [{error.code}]")
-    for line in refusal_lines(reasons, error.details.get("nearest")):
+    if "nearest" in error.details:
+        lines = refusal_lines(reasons, error.details["nearest"])
+    else:
+        lines = reason_lines(reasons)
+    for line in lines:
         say(line)

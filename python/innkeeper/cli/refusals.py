@@ -20,9 +20,14 @@ _IN_MEBIBYTES = ("insufficient_memory", "insufficient_pages", "unknown_page_size
 
 def refusal_lines(reasons: Sequence[Misfit], nearest: Request | None) -> Iterator[str]:
     """Line by line, indented below the sentence that it does not fit."""
+    yield from reason_lines(reasons)
+    yield from _nearest(nearest)
+
+
+def reason_lines(reasons: Sequence[Misfit]) -> Iterator[str]:
+    """The same where nobody looked for what would fit."""
     for reason in reasons:
         yield from _reason(reason)
-    yield from _nearest(nearest)
 
 
 def _reason(reason: Misfit) -> Iterator[str]:

@@ -120,10 +120,12 @@ def object_reasons(request: Request) -> Iterator[None]:
     try:
         yield
     except NoFit as refusal:
+        reasons = tuple(_misfit_object(reason) for reason in refusal.details["reasons"])
+        nearest: _core.Nearest = refusal.details["nearest"]
+        if not _was_sought(nearest):
+            raise NoFit(refusal.message, reasons=reasons) from None
         raise NoFit(
-            refusal.message,
-            reasons=tuple(_misfit_object(reason) for reason in refusal.details["reasons"]),
-            nearest=_nearest_object(request, refusal.details.get("nearest")),
+            refusal.message, reasons=reasons, nearest=_nearest_object(request, nearest)
         ) from None
 
 
@@ -131,10 +133,15 @@ def _misfit_object(misfit: _core.Misfit) -> Misfit:
     return Misfit.model_validate(misfit, from_attributes=True)
 
 
-def _nearest_object(request: Request, nearest: _core.Nearest | None) -> Request | None:
+def _was_sought(nearest: _core.Nearest) -> bool:
+    """Guest cells that stay where they are get no suggestion: then it says nothing, not even zero."""
+    amounts = (nearest.vcpus, nearest.memory_mib, nearest.disk_mib)
+    said = (*amounts, *nearest.device_counts, *nearest.counters.values())
+    return any(amount is not None for amount in said)
+
+
+def _nearest_object(request: Request, nearest: _core.Nearest) -> Request:
     """The words of the request with the numbers that fit."""
-    if nearest is None:
-        return None
     devices = tuple(
         devices.model_copy(update={"count": count})
         for devices, count in zip(request.devices, nearest.device_counts, strict=True)

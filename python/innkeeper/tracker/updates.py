@@ -28,7 +28,8 @@ class Updates:
     async def update(self, ref: UUID, change: ClaimUpdate, *, by: Holder) -> Claim:
         """Give a live claim other amounts; asking for what it has already changes nothing.
 
-        Less is always granted; more is decided at once, also past those who wait for room.
+        Less of every guest cell is always granted; more is decided at once, also past those who wait
+        for room.
 
         Raises:
             BadRequest: see `updated`.

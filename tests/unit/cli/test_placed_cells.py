@@ -6,12 +6,16 @@ import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
+
 from innkeeper.api.views import FitAnswer
+from innkeeper.cli.exits import tell
 from innkeeper.cli.held import hugepage_cells, memory_mib, vcpu_count
 from innkeeper.cli.libvirt_xml import libvirt_text
 from innkeeper.cli.placements import environment
 from innkeeper.cli.refusals import refusal_lines
 from innkeeper.cli.tables import claims_table, count_table, placement_table
+from innkeeper.errors import NoFit
 from innkeeper.objects import (
     CellMisfit,
     Claim,
@@ -187,6 +191,16 @@ def test_a_refusal_has_each_host_cell_and_what_it_is_short_of() -> None:
         "1 3 cells that are not cordoned - -",
         "nothing of this kind would fit now",
     ]
+
+
+def test_what_nobody_looked_for_is_not_said_to_fit_nowhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reasons = (short("insufficient_dedicated_cpus", (cell_misfit(0, "any", 4, 1),)),)
+    tell(NoFit("no", reasons=reasons))
+    assert "would fit" not in capsys.readouterr().err
+    tell(NoFit("no", reasons=reasons, nearest=Request(vcpus=1)))
+    assert "would fit now: --vcpus 1" in capsys.readouterr().err
 
 
 def test_many_cells_that_differ_are_counted() -> None:
