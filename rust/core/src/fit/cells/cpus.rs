@@ -50,8 +50,11 @@ pub(super) fn plan(ask: &Ask, guest: &Guest, view: &View<'_>) -> Result<Option<T
     })?;
     let take = if ask.within_l3 { within_l3(ask, guest, view)? } else { take };
     if guest.has_emulator && take.whole {
+        // In seats for vCPUs, so that the numbers are of one kind.
+        let seats = u64::try_from(take.most).unwrap_or(u64::MAX);
         let cores = take.cores_for(guest.dedicated).saturating_add(1);
-        require(MisfitCode::InsufficientCores, cores, view.whole.cores_with(widest))?;
+        let free = view.whole.cores_with(widest).saturating_mul(seats);
+        require(MisfitCode::InsufficientCores, cores.saturating_mul(seats), free)?;
     }
     Ok(Some(take))
 }

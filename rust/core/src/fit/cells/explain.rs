@@ -97,7 +97,7 @@ fn nowhere(board: &Board<'_>, guest: usize, lacks: &[Lack]) -> Misfit {
     let Some((lack, view)) = lacks.get(nearest).zip(board.views.get(nearest)) else {
         return too_few(1, 0);
     };
-    let message = format!("guest cell {guest} {}", words(lack, view, board.hosts()));
+    let message = format!("guest cell {guest} {}", words(lack, view, &others_of(lack.code, lacks)));
     let told = lacks.iter().zip(&board.views).map(|(lack, view)| told(guest, view, lack));
     let capacity = capacity(lack.code, view);
     Misfit {
@@ -125,11 +125,24 @@ fn rank(code: MisfitCode) -> usize {
     ORDER.iter().position(|it| *it == code).unwrap_or(0)
 }
 
-fn words(lack: &Lack, view: &View<'_>, hosts: usize) -> String {
+/// The host cells that got as far, in words: the others are short of something that comes first.
+fn others_of(code: MisfitCode, lacks: &[Lack]) -> String {
+    let alike = lacks.iter().filter(|lack| lack.code == code).count();
+    let memory = [MisfitCode::InsufficientPages, MisfitCode::InsufficientMemory].contains(&code);
+    match (alike == lacks.len(), memory) {
+        (true, _) => counted(alike, "cell"),
+        (_, true) => format!("{} that could give it", counted(alike, "cell")),
+        _ => format!("{} with enough memory", counted(alike, "cell")),
+    }
+}
+
+fn words(lack: &Lack, view: &View<'_>, others: &str) -> String {
     let Lack { code, asked, free } = *lack;
     let cell = view.cell.id;
-    let of = counted(hosts, "cell");
-    let most = |unit| format!("the most of {of} is {free}{unit}, on cell {cell}");
+    let most = |unit| match free {
+        0 => format!("none of {others} has any free"),
+        _ => format!("the most of {others} is {free}{unit}, on cell {cell}"),
+    };
     match code {
         MisfitCode::CellCordoned => {
             let reason = view.cell.cordoned.as_deref().unwrap_or_default();
@@ -152,14 +165,17 @@ fn words(lack: &Lack, view: &View<'_>, hosts: usize) -> String {
             format!("asks for {asked} MiB of ordinary memory; {}", most(" MiB"))
         }
         MisfitCode::InsufficientDedicatedCpus => {
-            format!("asks for {asked} dedicated CPUs; {}", most(""))
+            format!("asks for {}; {}", many(asked, "dedicated CPU"), most(""))
         }
-        MisfitCode::InsufficientVcpus => format!("asks for {asked} shared vCPUs; {}", most("")),
+        MisfitCode::InsufficientVcpus => {
+            format!("asks for {}; {}", many(asked, "shared vCPU"), most(""))
+        }
         MisfitCode::InsufficientCores => {
-            format!("asks for {asked} vCPUs on cores as its thread policy wants them; {}", most(""))
+            let vcpus = many(asked, "vCPU");
+            format!("asks for {vcpus} on cores as its thread policy wants them; {}", most(""))
         }
         MisfitCode::InsufficientL3 => {
-            format!("asks for {asked} dedicated CPUs of one L3 cache; {}", most(""))
+            format!("asks for {} of one L3 cache; {}", many(asked, "dedicated CPU"), most(""))
         }
         _ => format!("asks for {asked}; {}", most("")),
     }
@@ -271,6 +287,10 @@ fn ordinary_memory(room: Room<'_>, request: &Request, topology: &GuestTopology) 
 }
 
 fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+fn many(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

@@ -26,7 +26,9 @@ pub(super) fn pages(ask: &Ask, guest: &Guest, view: &View<'_>) -> Result<Pages, 
     match (ask.pages, view.cell.pages.first()) {
         (Some(want), _) => wanted(want, guest, view),
         (None, None) => unlisted(ask, guest, view),
-        (None, Some(smallest)) if ask.has_dedicated => first_that_fits(guest, view, [smallest]),
+        (None, Some(smallest)) if ask.has_dedicated => {
+            first_that_fits(guest, view, [smallest]).map_err(Lack::of_ordinary_memory)
+        }
         (None, Some(smallest)) => overcommitted(ask, guest, view, smallest),
     }
 }
@@ -66,6 +68,14 @@ fn first_that_fits<'a>(
 }
 
 impl Lack {
+    /// Said to who asked for no size of pages.
+    fn of_ordinary_memory(self) -> Self {
+        match self.code {
+            MisfitCode::InsufficientPages => Self { code: MisfitCode::InsufficientMemory, ..self },
+            _ => self,
+        }
+    }
+
     /// The one that is nearer to fitting.
     fn or(self, other: Self) -> Self {
         if self.code == MisfitCode::InsufficientPages && self.free >= other.free {
