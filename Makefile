@@ -48,10 +48,11 @@ format: ## rewrite what the formatters would
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-bench: $(STAMPS)/release $(STAMPS)/interop ## the core, PCI and the objects, beside Nova's own
+bench: $(STAMPS)/release $(STAMPS)/interop ## the core, PCI, NUMA and the objects, beside Nova's own
 	cargo bench -p innkeeper-core
 	$(BIN)/python benches/bench_objects.py
 	$(BIN)/python -m benches.bench_pci
+	$(BIN)/python -m benches.bench_numa
 
 clean: ## everything that was built
 	rm -rf $(VENV) $(VENV)-interop $(STAMPS) target dist python/innkeeper/*.so

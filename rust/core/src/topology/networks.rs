@@ -13,23 +13,12 @@ pub struct Networks {
 }
 
 impl Networks {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.physnets.is_empty() && !self.tunneled
-    }
-
-    /// Whether an instance on the chosen cells is close to what it wants; a network that no cell of the
-    /// host is said to be close to is near to all.
-    pub(crate) fn are_near<'a>(
-        &self,
-        chosen: &(impl Iterator<Item = &'a Self> + Clone),
-        host: &(impl Iterator<Item = &'a Self> + Clone),
-    ) -> bool {
-        let near = |name: &Arc<str>| {
-            let has = |cell: &Self| cell.physnets.contains(name);
-            chosen.clone().any(has) || !host.clone().any(has)
-        };
-        let tunnels = |cell: &Self| cell.tunneled;
-        let tunneled = !self.tunneled || chosen.clone().any(tunnels) || !host.clone().any(tunnels);
-        tunneled && self.physnets.iter().all(near)
+    /// Those of these networks that a cell is close to, by their numbers here; the tunnel network has the
+    /// number 0, physical ones follow by name.
+    pub(crate) fn near(&self, cell: &Self) -> Vec<usize> {
+        let tunnel = (self.tunneled && cell.tunneled).then_some(0);
+        let named = self.physnets.iter().enumerate();
+        let near = named.filter(|(_, name)| cell.physnets.contains(*name));
+        tunnel.into_iter().chain(near.map(|(number, _)| number.saturating_add(1))).collect()
     }
 }

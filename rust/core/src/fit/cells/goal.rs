@@ -1,9 +1,10 @@
 //! Devices and networks near the cells of an instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fit::cells::board::Board;
 use crate::fit::cells::search::Goal;
+use crate::fit::cells::view::View;
 use crate::fit::devices::{self, Chosen};
 use crate::fit::plan::Plan;
 use crate::fit::steps::Steps;
@@ -11,6 +12,7 @@ use crate::fit::trial::Trial;
 use crate::fit::{Room, counts};
 use crate::misfit::Undecided;
 use crate::request::{NumaPolicy, Request};
+use crate::topology::Networks;
 
 /// What a request wants near its cells, wherever they are.
 pub(super) struct Near<'a> {
@@ -20,6 +22,7 @@ pub(super) struct Near<'a> {
     request: Request,
     /// Parts of which the devices must be near.
     parts: Vec<Part>,
+    networks: NearNetworks,
     /// Steps of looking at the devices of a set of cells, by the number of pools: four take as long as a step.
     cost: u64,
     pub(super) chosen: Chosen,
@@ -34,6 +37,28 @@ struct Part {
     by_cell: BTreeMap<i64, u64>,
 }
 
+/// Networks that the request wants, by number.
+struct NearNetworks {
+    /// Those that each host cell is close to.
+    by_host: Vec<Vec<usize>>,
+    /// Those that any is close to: a network that no cell of the host is said to be close to is near to all.
+    wanted: BTreeSet<usize>,
+}
+
+impl NearNetworks {
+    fn of(board: &Board<'_>, wanted: &Networks) -> Self {
+        let near = |view: &View<'_>| wanted.near(&view.cell.networks);
+        let by_host: Vec<Vec<usize>> = board.views.iter().map(near).collect();
+        let wanted = by_host.iter().flatten().copied().collect();
+        Self { by_host, wanted }
+    }
+
+    fn are_near(&self, hosts: &[usize]) -> bool {
+        let near = || hosts.iter().filter_map(|host| self.by_host.get(*host)).flatten();
+        self.wanted.iter().all(|network| near().any(|it| it == network))
+    }
+}
+
 impl<'a> Near<'a> {
     pub(super) fn of(room: Room<'a>, board: &'a Board<'a>, request: &Request) -> Self {
         let all = board.candidates().filter_map(|host| board.cell_id(host));
@@ -42,20 +67,14 @@ impl<'a> Near<'a> {
         let parts = parts(room, &request);
         let pools = room.book.index().catalogue().pools().len();
         let cost = u64::try_from(pools.div_ceil(4)).unwrap_or(u64::MAX);
-        Self { room, board, request, parts, cost, chosen: Chosen::new() }
+        let networks = NearNetworks::of(board, request.networks());
+        Self { room, board, request, parts, networks, cost, chosen: Chosen::new() }
     }
 
     /// Whether it can be had on all cells that could be taken: more cells never bar anything.
     pub(super) fn can_be_had(&mut self, steps: &mut Steps) -> Result<bool, Undecided> {
         let all: Vec<usize> = self.board.candidates().collect();
         self.accepts(&all, steps)
-    }
-
-    fn networks_are_near(&self, cells: &[usize]) -> bool {
-        let wanted = self.request.networks();
-        let near = |host: &usize| self.board.views.get(*host).map(|view| &view.cell.networks);
-        let all = self.board.views.iter().map(|view| &view.cell.networks);
-        wanted.is_empty() || wanted.are_near(&cells.iter().filter_map(near), &all)
     }
 }
 
@@ -65,7 +84,7 @@ impl Goal for Near<'_> {
     }
 
     fn accepts(&mut self, cells: &[usize], steps: &mut Steps) -> Result<bool, Undecided> {
-        if !self.networks_are_near(cells) {
+        if !self.networks.are_near(cells) {
             return Ok(false);
         }
         if self.request.devices().is_empty() {
