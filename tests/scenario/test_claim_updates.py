@@ -201,8 +201,10 @@ async def test_what_cannot_be_spread_over_guest_cells_is_refused(
 ) -> None:
     async with make_tracker(HOST, config=DEDICATED) as tracker:
         claim = await place(tracker, pinned("0-1", "2-3"))
-        with pytest.raises(BadRequest, match="5 vCPUs cannot be spread evenly over 2 guest cells"):
+        with pytest.raises(BadRequest, match=r"5 vCPUs cannot be spread .* cells; 4 or 6 would do"):
             await update(tracker, claim, vcpus=5)
+        with pytest.raises(BadRequest, match=r"^1 vCPU cannot be spread .* cells; 2 would do"):
+            await update(tracker, claim, vcpus=1)
         with pytest.raises(BadRequest, match="1025 MiB cannot be spread evenly over 2"):
             await update(tracker, claim, memory_mib=1025)
         with pytest.raises(BadRequest, match="nothing is to change"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from innkeeper.cli.exits import Exit
 from innkeeper.config import Config
 
 README = Path(__file__).parents[2] / "README.md"
@@ -44,3 +45,10 @@ def test_each_command_line_that_it_shows_exists(line: str) -> None:
 def test_every_document_that_it_links_exists() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text()):
         assert (README.parent / target).exists(), target
+
+
+def test_it_says_every_exit_code() -> None:
+    (said,) = re.findall(
+        r"^Exit codes: (.*?)\.", README.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    assert [int(part.split()[0]) for part in said.split(",")] == list(Exit)

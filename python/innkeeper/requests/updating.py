@@ -43,13 +43,13 @@ def updated(request: Request, change: ClaimUpdate) -> Request:
 
 
 def _with_memory(topology: GuestTopology, memory_mib: int) -> GuestTopology:
-    each = _each(topology, memory_mib, f"{memory_mib} MiB", "memory_mib")
+    each = _each(topology, memory_mib, "MiB", "memory_mib")
     cells = (cell.model_copy(update={"memory_mib": each}) for cell in topology.cells)
     return topology.model_copy(update={"cells": tuple(cells)})
 
 
 def _with_vcpus(topology: GuestTopology, vcpus: int) -> GuestTopology:
-    each = _each(topology, vcpus, f"{vcpus} vCPUs", "vcpus")
+    each = _each(topology, vcpus, "vCPUs", "vcpus")
     kind: VCpuKind = "shared" if any(cell.shared for cell in topology.cells) else "dedicated"
     had = {vcpu for cell in topology.cells for vcpu in _numbers(cell.shared, cell.dedicated)}
     fresh = (vcpu for vcpu in count() if vcpu not in had)
@@ -82,10 +82,13 @@ def _numbers(*lists: str) -> list[int]:
     return sorted(number for text in lists for number in parse_cpu_spec(text))
 
 
-def _each(topology: GuestTopology, amount: int, words: str, path: str) -> int:
+def _each(topology: GuestTopology, amount: int, unit: str, path: str) -> int:
     cells = len(topology.cells)
     if amount % cells:
-        message = f"{words} cannot be spread evenly over {cells} guest cells"
+        asked = "1 vCPU" if (amount, unit) == (1, "vCPUs") else f"{amount} {unit}"
+        even = [near for near in (amount - amount % cells, amount - amount % cells + cells) if near]
+        would_do = " or ".join(map(str, even))
+        message = f"{asked} cannot be spread evenly over {cells} guest cells; {would_do} would do"
         raise _refusal(path, message)
     return amount // cells
 

@@ -84,7 +84,7 @@ def test_what_is_left_is_shared_out_evenly() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("cells=2,cell2.cpus=1", "the last cell is cell1"),
+        ("cells=2,cell2.cpus=1", "'cell2.cpus' names no cell; the last is cell1"),
         ("cells=2,cell1.cpu=1", "did you mean `cpus`?"),
         ("cpus=4,cells=2,threads=2,cell0.cpus=1", "should be whole cores of threads=2"),
         ("cpus=4,cells=2,cell0.cpus=6", "cpus '4' are not what its cells have of their own, 6"),

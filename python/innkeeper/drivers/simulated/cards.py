@@ -62,7 +62,9 @@ def cards_of(words: Mapping[str, str], counts: Mapping[str, int]) -> dict[str, C
         name, _, key = full.partition(".")
         _require_card(full, name, counts)
         if key not in _keys_of(name):
-            raise refusal("simulated host:", full, f"unknown key; {hint(key, _keys_of(name))}")
+            raise refusal(
+                "simulated host:", full, f"is an unknown key; {hint(key, _keys_of(name))}"
+            )
         values.setdefault(name, {})[key] = _KEYS[key](full, text)
     return {name: CardWords(**given) for name, given in values.items()}
 
@@ -77,7 +79,7 @@ def _require_card(full: str, name: str, counts: Mapping[str, int]) -> None:
         raise refusal(
             "simulated host:",
             full,
-            "unknown key; cards are called pf0, pf1, gpu0, ..., cells cell0, ...",
+            "is an unknown key; cards are called pf0, pf1, gpu0, ..., cells cell0, ...",
         )
     kind, count = found[1], counts[found[1]]
     if int(found[2]) >= count:

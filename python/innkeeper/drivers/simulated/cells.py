@@ -63,9 +63,9 @@ def cells_of(words: Mapping[str, str], count: int) -> dict[int, CellWords]:
         name, _, key = full.partition(".")
         cell = int(name.removeprefix("cell"))
         if cell >= count:
-            raise refusal("simulated host:", full, f"the last cell is cell{count - 1}")
+            raise refusal("simulated host:", full, f"names no cell; the last is cell{count - 1}")
         if key not in _KEYS:
-            raise refusal("simulated host:", full, f"unknown key; {hint(key, _KEYS)}")
+            raise refusal("simulated host:", full, f"is an unknown key; {hint(key, _KEYS)}")
         field = "memory_mib" if key == "memory" else key
         values.setdefault(cell, {})[field] = _KEYS[key](full, text)
     return {cell: CellWords(**given) for cell, given in values.items()}

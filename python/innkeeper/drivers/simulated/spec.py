@@ -207,7 +207,7 @@ def _spec_of(words: Mapping[str, str]) -> SimulatedSpec:
 
 
 def _unknown(key: str) -> BadRequest:
-    problem = f"unknown key; {hint(key, _KEYS)}"
+    problem = f"is an unknown key; {hint(key, _KEYS)}"
     return refusal("simulated host:", key, problem)
 
 
