@@ -253,3 +253,26 @@ async def test_a_cordoned_cpu_is_given_to_nobody_new(make_tracker: MakeTracker) 
         assert sorted(claim.placement.cells[0].pins.values()) == [6, 7]
         with pytest.raises(NoFit):
             await hold(tracker, pinned(2))
+
+
+async def test_what_is_held_on_a_cordoned_cell_takes_nothing_from_the_others(
+    make_tracker: MakeTracker,
+) -> None:
+    cell = GuestCell(shared="0-3", memory_mib=7000)
+    half = Request(vcpus=4, memory_mib=7000, topology=GuestTopology(cells=(cell,)))
+    async with make_tracker("cpus=8,cells=2,threads=1,memory=16GiB") as tracker:
+        one, other = await hold(tracker, half), await hold(tracker, half)
+        await tracker.cordon(CordonKind.CELL, "1", by=EVE, reason="fan")
+        assert (await tracker.audit()).findings == ()
+        assert tracker.usage().vcpus.used == 8
+        assert tracker.usage().vcpus.free == 0
+        await tracker.release(one.id, by=EVE)
+        assert tracker.usage().vcpus.free == 4
+        assert tracker.usage().memory_mib.used == 7000
+        again = await hold(tracker, half)
+        assert again.placement.cells[0].cell == one.placement.cells[0].cell == 0
+        with pytest.raises(NoFit):
+            await hold(tracker, Request(memory_mib=1000))
+        await tracker.uncordon(CordonKind.CELL, "1", by=EVE)
+        assert (await tracker.audit()).findings == ()
+        assert other.placement.cells[0].cell == 1

@@ -10,7 +10,10 @@ from innkeeper.objects.host import PciKind
 
 
 class Amounts(VersionedObject):
-    """One resource: capacity = (total - reserved) x ratio; free = capacity - used, never below 0."""
+    """One resource: capacity = (total - reserved) x ratio; free = capacity - used, never below 0.
+
+    What is used on cordoned cells is in no capacity and takes nothing from it.
+    """
 
     total: Amount
     reserved: Amount

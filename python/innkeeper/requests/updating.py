@@ -18,8 +18,7 @@ def updated(request: Request, change: ClaimUpdate) -> Request:
 
     Each guest cell of a topology gets an equal part. vCPUs that stay keep their numbers, and with them
     their CPUs; new ones take the lowest numbers that no vCPU had, the first cell first; those that go
-    are the highest of their cell. Where some vCPUs float, only floating ones come and go, and one of
-    them stays: else the next update could not tell which kind is to come.
+    are the highest of their cell. Where some vCPUs float, only floating ones come and go.
 
     Raises:
         BadRequest: nothing is said, or it cannot be spread over the guest cells.
@@ -53,13 +52,10 @@ def _with_vcpus(topology: GuestTopology, vcpus: int) -> GuestTopology:
     kind: VCpuKind = "shared" if any(cell.shared for cell in topology.cells) else "dedicated"
     had = {vcpu for cell in topology.cells for vcpu in _numbers(cell.shared, cell.dedicated)}
     fresh = (vcpu for vcpu in count() if vcpu not in had)
-    cells = tuple(
+    cells = (
         _resized(position, cell, each, kind, fresh) for position, cell in enumerate(topology.cells)
     )
-    if not any(getattr(cell, kind) for cell in cells):
-        message = f"{vcpus} vCPUs are the dedicated ones alone; one that floats has to stay"
-        raise _refusal("vcpus", message)
-    return topology.model_copy(update={"cells": cells})
+    return topology.model_copy(update={"cells": tuple(cells)})
 
 
 def _resized(

@@ -7,7 +7,8 @@ use crate::book::Book;
 use crate::inventory::Inventory;
 use crate::topology::CellAccount;
 
-/// One resource: free = capacity - used, never below 0.
+/// One resource: free = capacity - used, never below 0; what is used on cordoned cells is in no capacity
+/// and takes nothing from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// All of it.
@@ -50,17 +51,24 @@ impl Account {
     }
 }
 
+/// What is booked of a resource, without what lies on cordoned cells: that is no part of what is offered.
+pub(crate) fn used_of_offer(inventory: &Inventory, book: &Book, resource: &Resource) -> u128 {
+    let ratio = inventory.quantity(resource).copied().unwrap_or_default().ratio;
+    let kept_off = inventory.kept_off(resource).map_or(0, |kept| ratio.apply(kept.amount));
+    let apart = book.held().on_cordoned(resource).min(u128::from(kept_off));
+    book.used(resource).saturating_sub(apart)
+}
+
 impl Usage {
     pub(crate) fn of(inventory: &Inventory, book: &Book, generation: u64) -> Self {
-        let offered = inventory.quantities().iter().map(|(resource, quantity)| {
-            (resource.clone(), Account::new(quantity, book.used(resource)))
-        });
-        let booked = book.totals().iter().map(|(resource, used)| {
+        let account = |resource: &Resource| {
             let quantity = inventory.quantity(resource).copied().unwrap_or_default();
-            (resource.clone(), Account::new(&quantity, *used))
-        });
+            let offer = Account::new(&quantity, used_of_offer(inventory, book, resource));
+            (resource.clone(), Account { used: report(book.used(resource)), ..offer })
+        };
+        let resources = inventory.quantities().keys().chain(book.totals().keys());
         Self {
-            amounts: offered.chain(booked).collect(),
+            amounts: resources.map(account).collect(),
             devices: device_account(book),
             cells: book.held().accounts(),
             claims: u64::try_from(book.bookings().len()).unwrap_or(u64::MAX),

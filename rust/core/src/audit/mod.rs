@@ -12,7 +12,7 @@ use crate::ids::ClaimId;
 use crate::inventory::Inventory;
 use crate::pci::Pool;
 use crate::placement::Placement;
-use crate::usage::{Account, Usage};
+use crate::usage::{Account, Usage, used_of_offer};
 
 /// The ledger at one generation; it never changes.
 #[derive(Clone, Debug)]
@@ -107,7 +107,8 @@ impl Snapshot {
 
     fn oversubscribed_amounts(&self) -> impl Iterator<Item = Difference> {
         self.inventory.quantities().iter().filter_map(|(resource, quantity)| {
-            let account = Account::new(quantity, self.book.used(resource));
+            let used = used_of_offer(&self.inventory, &self.book, resource);
+            let account = Account::new(quantity, used);
             (account.used > account.capacity)
                 .then(|| oversubscribed_amount(resource, account, &quantity.derivation()))
         })

@@ -6,7 +6,7 @@ use crate::inventory::KeptOff;
 use crate::misfit::{Filtered, Misfit, MisfitCode};
 use crate::pci::Filter;
 use crate::request::Request;
-use crate::usage::Account;
+use crate::usage::{Account, used_of_offer};
 
 pub(super) fn fit(room: Room<'_>, request: &Request) -> bool {
     request.amounts().iter().all(|(resource, asked)| *asked <= free(room, request, resource))
@@ -42,7 +42,8 @@ pub(super) fn misfits(room: Room<'_>, request: &Request) -> Vec<Misfit> {
 pub(super) fn free(room: Room<'_>, request: &Request, resource: &Resource) -> u64 {
     let quantity = room.inventory.quantity(resource).copied().unwrap_or_default();
     let quantity = limited(request, resource, &quantity);
-    quantity.map_or(u64::MAX, |it| Account::new(&it, room.book.used(resource)).free)
+    let used = used_of_offer(room.inventory, room.book, resource);
+    quantity.map_or(u64::MAX, |it| Account::new(&it, used).free)
 }
 
 /// A quantity under the limits of a request; none: no end.
@@ -62,7 +63,7 @@ fn insufficient(
     quantity: &Quantity,
     asked: u64,
 ) -> Option<Misfit> {
-    let account = Account::new(quantity, room.book.used(resource));
+    let account = Account::new(quantity, used_of_offer(room.inventory, room.book, resource));
     let Account { free, capacity, used, .. } = account;
     let kept_off = room.inventory.kept_off(resource);
     let message = format!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::amounts::report;
+use crate::amounts::{Resource, report};
 use crate::cpuset::CpuList;
 use crate::topology::{HostCell, HostCells, PageSize, PlacedCell};
 use crate::usage::Account;
@@ -108,6 +108,17 @@ impl Held {
         self.host.iter().zip(&self.cells)
     }
 
+    /// What of a resource of the host lies on cells that take no new claims.
+    pub(crate) fn on_cordoned(&self, resource: &Resource) -> u128 {
+        let cordoned = self.cells().filter(|(cell, _)| cell.is_cordoned());
+        let amounts = cordoned.map(|(cell, held)| match resource {
+            Resource::Vcpus => held.shared_vcpus,
+            Resource::MemoryMib => held.ordinary_mib(cell),
+            Resource::DiskMib | Resource::Counter(_) => 0,
+        });
+        amounts.fold(0, u128::saturating_add)
+    }
+
     pub(crate) fn accounts(&self) -> Vec<CellAccount> {
         self.cells().map(|(cell, held)| held.account(cell)).collect()
     }
@@ -169,6 +180,14 @@ impl CellHeld {
         let holders = self.holders.get(span).unwrap_or_default();
         let threads = cell.threads_of(core).iter().zip(holders);
         threads.filter(|(it, holders)| it.is_dedicated && **holders == 0).map(|(it, _)| it.cpu)
+    }
+
+    fn ordinary_mib(&self, cell: &HostCell) -> u128 {
+        let of_pages = |size: &PageSize| {
+            let kib = self.pages(size.size_kib).saturating_mul(u128::from(size.size_kib));
+            kib.checked_div(1024).unwrap_or(0)
+        };
+        cell.pages.first().map_or(self.memory_mib, of_pages)
     }
 
     pub(crate) fn pages(&self, size_kib: u64) -> u128 {
