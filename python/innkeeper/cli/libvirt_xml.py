@@ -19,9 +19,7 @@ def libvirt_text(placement: Placement, claim_id: UUID | None) -> str:
 def _elements(placement: Placement, claim_id: UUID | None) -> Iterator[str]:
     if claim_id:
         yield f"<!-- innkeeper claim {claim_id} -->"
-    if vcpus := vcpu_count(placement):
-        cpuset = f" cpuset={quoteattr(placement.cpus)}" if placement.cpus else ""
-        yield f"<vcpu placement='static'{cpuset}>{vcpus}</vcpu>"
+    yield from _vcpus(placement)
     if memory := memory_mib(placement):
         yield f"<memory unit='MiB'>{memory}</memory>"
     if placement.cells:
@@ -40,14 +38,54 @@ def _nested(name: str, lines: Iterable[str]) -> Iterator[str]:
         yield from (f"<{name}>", *inner, f"</{name}>")
 
 
+def _vcpus(placement: Placement) -> Iterator[str]:
+    """How many; where an update took some away, which of them are there."""
+    count, gone = vcpu_count(placement), _gone(placement)
+    if not count:
+        return
+    cpuset = f" cpuset={quoteattr(placement.cpus)}" if placement.cpus else ""
+    current = f" current='{count}'" if gone else ""
+    yield f"<vcpu placement='static'{cpuset}{current}>{count + len(gone)}</vcpu>"
+    if gone:
+        yield from _nested("vcpus", _switched(count + len(gone), gone))
+
+
+def _switched(all_of_them: int, gone: frozenset[int]) -> Iterator[str]:
+    for vcpu in range(all_of_them):
+        words = "enabled='no' hotpluggable='yes'" if vcpu in gone else "enabled='yes'"
+        yield f"<vcpu id='{vcpu}' {words}/>"
+
+
+def _gone(placement: Placement) -> frozenset[int]:
+    """Numbers below the highest that no guest cell has any more."""
+    held = frozenset[int]().union(*map(_vcpus_of, placement.cells))
+    return frozenset(range(max(held, default=0))) - held
+
+
+def _vcpus_of(cell: PlacedCell) -> frozenset[int]:
+    return parse_cpu_spec(cell.shared) | cell.pins.keys()
+
+
 # -- guest cells -----------------------------------------------------------------------------------
 
 
 def _guest_cells(placement: Placement) -> Iterator[str]:
+    homes = _homes(placement)
     for number, cell in enumerate(placement.cells):
-        vcpus = parse_cpu_spec(cell.shared) | cell.pins.keys()
+        vcpus = [vcpu for vcpu, home in homes.items() if home == number]
         cpus = f" cpus='{format_cpu_spec(vcpus)}'" if vcpus else ""
         yield f"<cell id='{number}'{cpus} memory='{cell.memory_mib}' unit='MiB'/>"
+
+
+def _homes(placement: Placement) -> dict[int, int]:
+    """The guest cell of each vCPU; one that is gone stays with the one before it, since each has a cell."""
+    cells = {
+        vcpu: number for number, cell in enumerate(placement.cells) for vcpu in _vcpus_of(cell)
+    }
+    home, homes = cells[min(cells)] if cells else 0, {}
+    for vcpu in range(max(cells, default=-1) + 1):
+        home = homes[vcpu] = cells.get(vcpu, home)
+    return homes
 
 
 def _pins(placement: Placement) -> Iterator[str]:

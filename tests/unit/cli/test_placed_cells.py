@@ -124,6 +124,20 @@ def test_libvirt_is_told_every_pin() -> None:
     assert [one.get("cpuset") for one in domain.iterfind("cputune/emulatorpin")] == ["5"]
 
 
+def test_libvirt_is_told_which_vcpus_an_update_left() -> None:
+    first = PlacedCell(cell=0, pins={0: 4}, charged="4", memory_mib=512)
+    second = PlacedCell(cell=1, pins={2: 12}, charged="12", memory_mib=512)
+    text = libvirt_text(Placement(cells=(first, second), cpus="4,12"), CLAIM)
+    domain = ElementTree.fromstring(f"<domain>{text}</domain>")
+    vcpu = domain.find("vcpu")
+    assert vcpu is not None
+    assert (vcpu.text, vcpu.get("current")) == ("3", "2")
+    switched = {one.get("id"): one.get("enabled") for one in domain.iterfind("vcpus/vcpu")}
+    assert switched == {"0": "yes", "1": "no", "2": "yes"}
+    cells = [one.get("cpus") for one in domain.iterfind("cpu/numa/cell")]
+    assert cells == ["0-1", "2"]
+
+
 def test_libvirt_is_told_where_each_cell_s_memory_is_and_of_which_pages() -> None:
     domain = xml(PLACED)
     cells = [dict(one.items()) for one in domain.iterfind("cpu/numa/cell")]
