@@ -22,9 +22,9 @@ from innkeeper.objects import (
     Quantity,
     Request,
 )
+from innkeeper.objects.cpu_spec import format_cpu_spec
 from innkeeper.objects.request import NumaPolicy
 from innkeeper.objects.topology import EmulatorThreads, PageWant, ThreadPolicy
-from innkeeper.requests.inventory import format_cpus
 
 GIB = 1024 * 1024
 VENDOR = "8086"
@@ -95,12 +95,12 @@ def _cells(
     listed = sum(it.total * it.size_kib for it in pages) // 1024
     memory = listed or draw(st.sampled_from([2048, 4096, 512, 0]))
     assert offered <= set(everything)
-    kept = [format_cpus(offered & set(core)) for core in cores]
+    kept = [format_cpu_spec(offered & set(core)) for core in cores]
     return InventoryCell(
         id=cell,
         socket=draw(st.sampled_from([None, 0, 0, 1])),
-        shared=format_cpus(shared),
-        dedicated=format_cpus(dedicated),
+        shared=format_cpu_spec(shared),
+        dedicated=format_cpu_spec(dedicated),
         memory_mib=memory,
         pages=pages,
         cores=tuple(core for core in kept if core),
@@ -170,8 +170,8 @@ def requests(
         cut = vcpus[shared:] if kinds != "shared" else range(0)
         cells.append(
             GuestCell(
-                shared=format_cpus(set(vcpus) - set(cut)),
-                dedicated=format_cpus(cut),
+                shared=format_cpu_spec(set(vcpus) - set(cut)),
+                dedicated=format_cpu_spec(cut),
                 memory_mib=draw(MEMORY),
             )
         )

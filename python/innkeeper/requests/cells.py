@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Inventory, Request
-from innkeeper.requests.inventory import format_cpus
+from innkeeper.objects.cpu_spec import format_cpu_spec
 
 
 def require_cells(request: Request, inventory: Inventory) -> None:
@@ -17,7 +17,7 @@ def require_cells(request: Request, inventory: Inventory) -> None:
     unknown = sorted(set(request.cells or ()) - known)
     if not unknown:
         return
-    there = f"there is {format_cpus(known)}" if known else "it has none"
-    which = f"cell {unknown[0]}" if len(unknown) == 1 else f"cells {format_cpus(unknown)}"
+    there = f"there is {format_cpu_spec(known)}" if known else "it has none"
+    which = f"cell {unknown[0]}" if len(unknown) == 1 else f"cells {format_cpu_spec(unknown)}"
     said = f"`cells`: this host has no {which}: {there}"
     raise BadRequest(said, errors=[{"path": "cells", "message": said}])

@@ -176,14 +176,3 @@ def _reserved_memory_mib(host: Host, config: Config, cordoned: Cordoned) -> int:
         min(reserved.ordinary_kib(cell.id, page_kib), ordinary_kib(cell)) for cell in open_cells
     )
     return max(config.reserved.memory_mib, -(-of_cells // 1024))
-
-
-def format_cpus(cpus: Iterable[int]) -> str:
-    """CPUs in the kernel's list format, such as `0-3,8`."""
-    runs: list[tuple[int, int]] = []
-    for cpu in sorted(set(cpus)):
-        if runs and cpu == runs[-1][1] + 1:
-            runs[-1] = runs[-1][0], cpu
-        else:
-            runs.append((cpu, cpu))
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)

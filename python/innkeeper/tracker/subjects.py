@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from innkeeper.errors import UnknownSubject
 from innkeeper.objects.cordon import CordonKind
-from innkeeper.requests.inventory import format_cpus
+from innkeeper.objects.cpu_spec import format_cpu_spec
 from innkeeper.tracker.parts import Parts
 
 
@@ -37,7 +37,7 @@ def _require_number(kind: CordonKind, subject: str, known: Iterable[int]) -> str
     numbers = {str(number) for number in known}
     canonical = subject.lstrip("0") or "0"
     if canonical not in numbers:
-        there = format_cpus(int(number) for number in numbers)
+        there = format_cpu_spec(int(number) for number in numbers)
         raise _unknown(kind, subject, f"there is {there}" if numbers else "it has none")
     return canonical
 

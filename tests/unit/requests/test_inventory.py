@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from innkeeper.config import Config, Counter, DeviceSpec, Ratios, Reserved
 from innkeeper.objects import Cpu, Disk, Host, Pages, PciFunction, PciKind
+from innkeeper.objects.cpu_spec import format_cpu_spec
 from innkeeper.requests.admission import why_not_offered
 from innkeeper.requests.device_specs import DeviceRule
 from innkeeper.requests.inventory import (
-    format_cpus,
     inventory_warnings,
     take_inventory,
 )
@@ -143,7 +143,7 @@ def test_bridges_are_never_handed_out() -> None:
 
 @given(cpus=st.sets(st.integers(0, 70)))
 def test_the_list_of_cpus_names_each_once(cpus: set[int]) -> None:
-    text = format_cpus(cpus)
+    text = format_cpu_spec(cpus)
     named = [
         cpu
         for part in text.split(",")

@@ -25,7 +25,7 @@ from innkeeper.objects import (
     Quantity,
     Request,
 )
-from innkeeper.requests.inventory import format_cpus
+from innkeeper.objects.cpu_spec import format_cpu_spec
 
 Words = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def inventory_of(row: Words) -> Inventory:
         memory_mib=AS_MUCH_AS_ONE_LIKES,
         disk_mib=Quantity(total=0),
         devices=tuple(_devices((row.get("pci") or {}).get("pools", ()))),
-        shared_cpus=format_cpus(shared),
+        shared_cpus=format_cpu_spec(shared),
         cells=cells,
         cell_order=CellOrder(row["strategy"]),
     )
@@ -60,14 +60,14 @@ def _cell(words: Words) -> InventoryCell:
     return InventoryCell(
         id=words["id"],
         socket=words["socket"],
-        shared=format_cpus(words["cpuset"]),
-        dedicated=format_cpus(words["pcpuset"]),
+        shared=format_cpu_spec(words["cpuset"]),
+        dedicated=format_cpu_spec(words["pcpuset"]),
         memory_mib=words["memory"],
         pages=tuple(
             InventoryPages(size_kib=it["size_kb"], total=it["total"], reserved=it["reserved"])
             for it in sizes
         ),
-        cores=tuple(format_cpus(core) for core in words["siblings"]),
+        cores=tuple(format_cpu_spec(core) for core in words["siblings"]),
         networks=_networks(words.get("network")),
     )
 
@@ -105,9 +105,9 @@ def _used(cell: HostCell) -> Iterator[PlacedCell]:
     small = cell.pages[0] if cell.pages else None
     yield PlacedCell(
         cell=cell.id,
-        shared=format_cpus(range(cell.vcpus_used)),
-        cpus=format_cpus(cell.shared) if cell.vcpus_used else "",
-        charged=format_cpus(cell.taken),
+        shared=format_cpu_spec(range(cell.vcpus_used)),
+        cpus=format_cpu_spec(cell.shared) if cell.vcpus_used else "",
+        charged=format_cpu_spec(cell.taken),
         memory_mib=cell.memory_used,
         page_kib=small.size if small else None,
         pages=small.used if small else 0,
@@ -140,8 +140,8 @@ def request_of(row: Words) -> Request:
 
 def _guest_cell(words: Words) -> GuestCell:
     return GuestCell(
-        shared=format_cpus(words["cpuset"]),
-        dedicated=format_cpus(words["pcpuset"]),
+        shared=format_cpu_spec(words["cpuset"]),
+        dedicated=format_cpu_spec(words["pcpuset"]),
         memory_mib=words["memory"],
     )
 

@@ -16,8 +16,8 @@ from tests.vectors.numa.placing import cells_of, cpus_in, placement_of
 
 from innkeeper.errors import NoFit
 from innkeeper.objects import Inventory, InventoryCell, PlacedCell, Placement, Request
+from innkeeper.objects.cpu_spec import format_cpu_spec
 from innkeeper.objects.topology import GuestTopology, Networks
-from innkeeper.requests.inventory import format_cpus
 
 UNLIMITED = 1e15
 PAGE_WANTS = {"small": -1, "large": -2, "any": -3}
@@ -159,7 +159,7 @@ def _usage(cell: HostCell) -> CellUsage:
     pages = [
         PagesUsage(it.size, it.total, it.reserved, it.used, max(it.free, 0)) for it in cell.pages
     ]
-    return CellUsage(cell.id, cell.vcpus_used, cell.memory_used, format_cpus(cell.taken), pages)
+    return CellUsage(cell.id, cell.vcpus_used, cell.memory_used, format_cpu_spec(cell.taken), pages)
 
 
 def guest_of(topology: GuestTopology) -> Guest:

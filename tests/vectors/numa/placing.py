@@ -12,7 +12,7 @@ from tests.vectors.numa.model_host import Guest, GuestCell, HostCell
 from tests.vectors.numa.model_usage import charge, charged_to
 
 from innkeeper.objects import PlacedCell, Placement
-from innkeeper.requests.inventory import format_cpus
+from innkeeper.objects.cpu_spec import format_cpu_spec
 
 Words = Mapping[str, Any]
 
@@ -79,11 +79,11 @@ def _held(host: HostCell | None, words: Words) -> PlacedCell:
     page = words["pagesize"] or small
     return PlacedCell(
         cell=words["id"],
-        shared=format_cpus(words["cpuset"]),
-        cpus=format_cpus(host.shared) if host and words["cpuset"] else "",
+        shared=format_cpu_spec(words["cpuset"]),
+        cpus=format_cpu_spec(host.shared) if host and words["cpuset"] else "",
         pins={int(vcpu): cpu for vcpu, cpu in (words.get("cpu_pinning") or {}).items()},
-        emulator=format_cpus(words.get("cpuset_reserved") or ()),
-        charged=format_cpus(charged_to(host, words)),
+        emulator=format_cpu_spec(words.get("cpuset_reserved") or ()),
+        charged=format_cpu_spec(charged_to(host, words)),
         memory_mib=words["memory"],
         page_kib=page if page and page > 0 else None,
         pages=words["memory"] * 1024 // page if page and page > 0 else 0,

@@ -8,8 +8,7 @@ from innkeeper.cli.picture.holders import Holders
 from innkeeper.cli.picture.lines import Block, Line, in_columns, width_of
 from innkeeper.cli.quantities import count, size, until
 from innkeeper.objects import Claim, ClaimState, Placement
-from innkeeper.objects.cpu_spec import parse_cpu_spec
-from innkeeper.requests.inventory import format_cpus
+from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
 
 _MOST_CLAIMS = 20
 
@@ -52,7 +51,7 @@ def _facts(claim: Claim) -> Sequence[Line]:
 def _vcpus(placed: Placement) -> str:
     pinned = sum(len(cell.pins) for cell in placed.cells)
     every = count(placed.vcpus + pinned, "vCPU") if placed.vcpus + pinned else ""
-    own = format_cpus(cpu for cell in placed.cells for cpu in parse_cpu_spec(cell.charged))
+    own = format_cpu_spec(cpu for cell in placed.cells for cpu in parse_cpu_spec(cell.charged))
     return f"{every}, CPUs {own} alone" if own else every
 
 

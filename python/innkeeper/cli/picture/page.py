@@ -22,7 +22,7 @@ from innkeeper.cli.picture.places import (
 from innkeeper.cli.picture.sockets import is_numbered, socket_boxes
 from innkeeper.cli.quantities import count, size
 from innkeeper.objects import Claim, CordonKind, Host
-from innkeeper.requests.inventory import format_cpus
+from innkeeper.objects.cpu_spec import format_cpu_spec
 
 _MOST_LISTED = 8
 """Of devices in use, and of warnings; more are counted."""
@@ -62,7 +62,7 @@ def _headline(view: HostView, ink: Ink) -> Line:
 def _beside_the_boxes(view: HostView, holders: Holders, ink: Ink) -> Iterator[Line]:
     """What is in no cell, and what the signs mean."""
     if elsewhere := cpus_elsewhere(view.host):
-        yield Line.of(f"in no cell, offline: CPUs {format_cpus(elsewhere)}", "dim")
+        yield Line.of(f"in no cell, offline: CPUs {format_cpu_spec(elsewhere)}", "dim")
     if is_numbered(view):
         for line in pool_lines(devices_elsewhere(view), holders, ink):
             yield line + Line.of("  in no cell", "dim")
