@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -134,7 +134,8 @@ def _plain(annotation: Any, limits: list[Any]) -> Strategy:
     if origin is tuple and "VersionedObject" in str(inner[0]):
         return st.just(())
     if origin is tuple:
-        return st.lists(_plain(inner[0], []), max_size=2).map(tuple)
+        least = _flat(limits).get("min_length", 0)
+        return st.lists(_plain(inner[0], []), min_size=least, max_size=2).map(tuple)
     if origin is dict:
         return st.dictionaries(_plain(inner[0], []), _plain(inner[1], []), max_size=2)
     return _scalar(annotation, _flat(limits))
@@ -154,6 +155,8 @@ def _flat(limits: list[Any]) -> dict[str, Any]:
 def _scalar(annotation: Any, limits: dict[str, Any]) -> Strategy:
     if annotation is type(None):
         return st.none()
+    if get_origin(annotation) is Literal:
+        return st.sampled_from(get_args(annotation))
     if annotation is int:
         return st.integers(limits.get("ge", -(2**53)), limits.get("le", 2**53))
     if annotation is float:

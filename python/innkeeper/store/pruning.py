@@ -28,11 +28,6 @@ def forget_claims(transactions: Transactions, ids: Sequence[str], before: dateti
     return _run(transactions, lambda connection: connection.execute(statement).rowcount)
 
 
-def batches_before(now_us: int) -> int:
-    """Batches that were written before then have had their hour."""
-    return now_us - BATCHES_KEPT // MICROSECOND
-
-
 def forget_findings(transactions: Transactions, before: datetime, now_us: int) -> int:
     """Delete findings that were cleared before then, how many went; and batches after their hour."""
     statement = delete(findings).where(
@@ -41,7 +36,7 @@ def forget_findings(transactions: Transactions, before: datetime, now_us: int) -
     )
 
     def forget(connection: Connection) -> int:
-        _forget_batches(connection, transactions, batches_before(now_us))
+        _forget_batches(connection, transactions, now_us - BATCHES_KEPT // MICROSECOND)
         return connection.execute(statement).rowcount
 
     return _run(transactions, forget)

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
-from sqlalchemy import Column, Row, Select, Table, func, select
+from sqlalchemy import Column, Row, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from innkeeper.errors import StoreCorrupt
@@ -129,19 +129,6 @@ class Reader:
             claims.c.updated_us < microseconds(before),
         )
         return [row.id for row in await self._fetch(query.order_by(claims.c.id).limit(limit))]
-
-    async def has_forgettable(self, before: datetime, batches_before_us: int) -> bool:
-        """Whether any finding was cleared, or any batch but the last written, before then."""
-        cleared = select(findings.c.id).where(
-            findings.c.node == self._node, findings.c.cleared_us < microseconds(before)
-        )
-        last = select(func.max(batches.c.generation)).where(batches.c.node == self._node)
-        old = select(batches.c.generation).where(
-            batches.c.node == self._node,
-            batches.c.committed_us < batches_before_us,
-            batches.c.generation < last.scalar_subquery(),
-        )
-        return any([await self._fetch(query.limit(1)) for query in (cleared, old)])
 
     def _select(self, table: Table, key: Column[Any]) -> Select[Any]:
         return select(key.label("key"), table.c.body).where(table.c.node == self._node)

@@ -25,7 +25,7 @@ from innkeeper.store.nova.projection import Projection
 from innkeeper.store.nova.writing import Database
 from innkeeper.store.opening import Opening
 from innkeeper.store.ownership import Ownership, take_ownership
-from innkeeper.store.pruning import batches_before, forget_claims, forget_findings
+from innkeeper.store.pruning import forget_claims, forget_findings
 from innkeeper.store.reading import Reader
 from innkeeper.store.rows import encode_change_set, microseconds
 from innkeeper.store.transactions import Transactions
@@ -127,9 +127,8 @@ class SqliteStore:
     async def prune(self, *, before: datetime) -> int:  # noqa: D102
         reader, writer = self._require_open(self._reader), self._require_open(self._writer)
         now_us = self._now_us()
-        gone, marker = 0, ""
-        if await reader.has_forgettable(before, batches_before(now_us)):
-            gone = await writer.run(lambda owned: forget_findings(owned, before, now_us))
+        gone = await writer.run(lambda owned: forget_findings(owned, before, now_us))
+        marker = ""
         while ids := await reader.list_ended_claims(before, PRUNE_SLICE, marker):
             gone += await writer.run(_forgetting(ids, before))
             marker = ids[-1]

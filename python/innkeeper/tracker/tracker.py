@@ -123,6 +123,7 @@ class Tracker(Showing):
         self._ends = Ends(self._parts, self._claims)
         await self._audits.load()
         warn_of_retired(self._parts.offer.remarks)
+        await self._forget()
         self.ready = True
 
     async def run(self) -> None:
@@ -139,14 +140,18 @@ class Tracker(Showing):
 
     async def _prune(self) -> None:
         while True:
-            keep = timedelta(seconds=self._parts.config.claims.tombstone_keep)
-            try:
-                # What is in doubt is looked up by what prune deletes.
-                if not self._parts.writer.in_doubt:
-                    await self._store.prune(before=self._clock.now() - keep)
-            except InnkeeperError as error:
-                log.warning("prune failed", code=error.code, error=error.message)
             await self._clock.sleep(PRUNE_SECONDS)
+            await self._forget()
+
+    async def _forget(self) -> None:
+        """Also at the start, so that a daemon that never runs for long keeps no more than others."""
+        keep = timedelta(seconds=self._parts.config.claims.tombstone_keep)
+        try:
+            # What is in doubt is looked up by what prune deletes.
+            if not self._parts.writer.in_doubt:
+                await self._store.prune(before=self._clock.now() - keep)
+        except InnkeeperError as error:
+            log.warning("prune failed", code=error.code, error=error.message)
 
     async def drain(self) -> None:
         """Take no new claims, send those who wait away, finish what is being written."""
