@@ -50,7 +50,9 @@ async def run_command(
     Nothing of its session is left running, also when the caller is cancelled.
     """
     try:
-        process = await _start(argv, variables)
+        # Cancelled half way, asyncio would kill the process and leave what it has started by then.
+        with anyio.CancelScope(shield=True):
+            process = await _start(argv, variables)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return Outcome(f"cannot be started: {reason}")
@@ -58,18 +60,15 @@ async def run_command(
 
 
 async def _start(argv: Sequence[str], variables: Mapping[str, str]) -> Process:
-    # Cancelled half way, asyncio would kill the process and leave what it has started by then.
-    with anyio.CancelScope(shield=True):
-        process = await anyio.open_process(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env={"PATH": CLEAN_PATH, "LANG": "C.UTF-8", **variables},
-            start_new_session=True,
-        )
-    return process
+    return await anyio.open_process(
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+        env={"PATH": CLEAN_PATH, "LANG": "C.UTF-8", **variables},
+        start_new_session=True,
+    )
 
 
 @dataclass(slots=True)
