@@ -50,9 +50,11 @@ format: ## rewrite what the formatters would
 
 bench: $(STAMPS)/release $(STAMPS)/interop ## the core, PCI, NUMA and the objects, beside Nova's own
 	cargo bench -p innkeeper-core
-	$(BIN)/python benches/bench_objects.py
-	$(BIN)/python -m benches.bench_pci
-	$(BIN)/python -m benches.bench_numa
+	missed=0; \
+	$(BIN)/python benches/bench_objects.py || missed=1; \
+	$(BIN)/python -m benches.bench_pci || missed=1; \
+	$(BIN)/python -m benches.bench_numa || missed=1; \
+	exit $$missed
 
 clean: ## everything that was built
 	rm -rf $(VENV) $(VENV)-interop $(STAMPS) target dist python/innkeeper/*.so

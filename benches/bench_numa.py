@@ -13,18 +13,14 @@ Run `make bench`, or `make interop` once and then `python -m benches.bench_numa 
 from __future__ import annotations
 
 import gc
-import json
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from benches.bench_pci import PEER_PYTHON, tell_machine
+from benches.bench_pci import tell_machine
 from benches.numa_hosts import TRAPS, as_nova_is_told, guest, host, trap
 from benches.pci_figures import Figures, Sample, repeat
 from benches.pci_lines import MS, US, of_core
+from benches.peer_process import PEER_PYTHON, Ask, peer_process
 
 from innkeeper import _core
 from innkeeper.errors import NoFit
@@ -38,28 +34,6 @@ MUST_BE = {"fits": 100 * US, "none_fits": 1 * MS, "one_short": 1 * MS, "pci_neve
 GROWTH = (2, 4, 8, 16, 32, 64)
 """Cells."""
 MOST_COUNTED = 10_000
-
-Ask = Callable[..., dict[str, Any]]
-
-
-@contextmanager
-def peer() -> Iterator[Ask]:
-    script = Path(__file__).with_name("peer_numa.py")
-    with subprocess.Popen(
-        [PEER_PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        lines_in, lines_out = process.stdin, process.stdout
-
-        def ask(**words: Any) -> dict[str, Any]:
-            lines_in.write(json.dumps(words) + "\n")
-            lines_in.flush()
-            answer: dict[str, Any] = json.loads(lines_out.readline())
-            return answer
-
-        yield ask
-        process.stdin.close()
 
 
 class Bench:
@@ -159,7 +133,7 @@ def main(seconds: float) -> int:
     gc.freeze()
     figures = Figures()
     tell_machine()
-    with peer() as ask:
+    with peer_process("peer_numa.py") as ask:
         bench = Bench(figures, seconds, ask)
         for cells, cpus in SIZES:
             bench.traps(cells, cpus)

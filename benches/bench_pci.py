@@ -11,16 +11,13 @@ Run `make bench`, or `make interop` once and then `python -m benches.bench_pci [
 from __future__ import annotations
 
 import gc
-import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from benches.pci_figures import Figures, duration, sync_of_disk
 from benches.pci_hosts import (
@@ -32,13 +29,11 @@ from benches.pci_hosts import (
     host_of_vfs,
     specs,
 )
-from benches.pci_lines import Ask, OnHost
+from benches.pci_lines import OnHost
 from benches.pci_searches import tell_searches
+from benches.peer_process import PEER_PYTHON, Ask, peer_process
 
 from innkeeper.objects import Host
-
-ROOT = Path(__file__).resolve().parents[1]
-PEER_PYTHON = ROOT / ".venv-interop" / "bin" / "python"
 
 SIZES = (256, 1024, 4096, 16384)
 DENSE = 4096
@@ -52,28 +47,11 @@ TOLERANCE = 1.5
 @contextmanager
 def peer(host: Host, entries: list[dict[str, str]], pattern: dict[str, str]) -> Iterator[Ask]:
     """A process of its own with one host in Nova's tracker, after its first sync."""
-    script = Path(__file__).with_name("peer_pci.py")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(
-            [PEER_PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process,
-    ):
-        assert process.stdin is not None
-        assert process.stdout is not None
-        lines_in, lines_out = process.stdin, process.stdout
-
-        def ask(**words: Any) -> dict[str, Any]:
-            lines_in.write(json.dumps(words) + "\n")
-            lines_in.flush()
-            answer: dict[str, Any] = json.loads(lines_out.readline())
-            return answer
-
+    with tempfile.TemporaryDirectory() as folder, peer_process("peer_pci.py") as ask:
         database = str(Path(folder) / "nova.sqlite3")
         devices = as_reported(host)
         ask(devices=devices, specs=entries, database=database, cells=CELLS, pattern=pattern)
         yield ask
-        process.stdin.close()
 
 
 @contextmanager

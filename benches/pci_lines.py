@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benches import pci_ours as ours
 from benches.pci_figures import Figures, Sample, repeat, rounds, timed
 from benches.pci_hosts import config_of, request
+from benches.peer_process import Ask
 
 from innkeeper import _core
 from innkeeper.config.sections import Nova
@@ -18,8 +18,6 @@ from innkeeper.objects import Host
 CRITERION = Path(__file__).resolve().parents[1] / "target" / "criterion"
 
 MS, US = 1e-3, 1e-6
-
-Ask = Callable[..., dict[str, Any]]
 
 
 class OnHost:
