@@ -87,14 +87,6 @@ def book(ledger: _core.Ledger, claim_id: UUID, words: Request, resolved: Request
         return placement_object(ledger.book(str(claim_id), resolved))
 
 
-def count_or_none(ledger: _core.Ledger, request: Request, limit: int = 10_000) -> int | None:
-    """How many would fit; that this cannot be told is no reason to withhold that one does."""
-    try:
-        return ledger.count(request, limit)
-    except Undecided:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class Tally:
     """How many of one request fit one after another, and why not one more."""
@@ -106,7 +98,7 @@ class Tally:
 
 
 def tally_of(ledger: _core.Ledger, request: Request, limit: int = 10_000) -> Tally:
-    """As `count_or_none`, with what runs out first."""
+    """How many fit; that this cannot be told is no reason to withhold that one does."""
     try:
         tally = ledger.tally(request, limit)
     except Undecided:

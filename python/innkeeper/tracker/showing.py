@@ -12,7 +12,6 @@ from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.store.base import Store, StoreStatistics
 from innkeeper.tracker.convert import (
     Tally,
-    count_or_none,
     object_reasons,
     placement_object,
     pool_objects,
@@ -103,7 +102,7 @@ class Showing:
         Raises:
             BadRequest: an alias or a cell that the host does not have.
         """
-        return count_or_none(self._parts.ledger, self._parts.resolve(request), limit)
+        return self.tally(request, limit).times
 
     def tally(self, request: Request, limit: int = 10_000) -> Tally:
         """As `count`, with what runs out first."""

@@ -163,6 +163,32 @@ pub enum Refusal {
     Undecided(#[from] Undecided),
 }
 
+impl Misfit {
+    /// One with nothing but its words and the two numbers.
+    pub(crate) fn new(
+        code: MisfitCode,
+        resource: &str,
+        message: String,
+        asked: u64,
+        free: u64,
+    ) -> Self {
+        Self {
+            code,
+            resource: resource.to_owned(),
+            message,
+            asked,
+            free,
+            capacity: 0,
+            used: 0,
+            filters: Vec::new(),
+            guest_cell: None,
+            cells: Vec::new(),
+            request: None,
+            pools: Vec::new(),
+        }
+    }
+}
+
 impl MisfitCode {
     /// Every kind, in the order in which reasons are told.
     pub const ALL: [Self; 19] = [

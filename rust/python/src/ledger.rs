@@ -32,6 +32,21 @@ impl Ledger {
         Ok(decide(&mut self.lock()?.ledger))
     }
 
+    /// Count on a copy that shares everything: a claim need not wait for it.
+    fn counting<T: Send>(
+        &self,
+        py: Python<'_>,
+        request: &Bound<'_, PyAny>,
+        limit: Option<&Bound<'_, PyAny>>,
+        count: impl FnOnce(&mut inner::Ledger, &inner::Request, u64) -> Result<T, inner::Undecided>
+        + Send,
+    ) -> PyResult<T> {
+        let request = convert::request(request)?;
+        let limit = limit.map_or(Ok(10_000), |limit| convert::amount(limit, "limit", 0))?;
+        let mut as_it_is = self.with(|ledger| ledger.clone())?;
+        answer(py, py.detach(|| count(&mut as_it_is, &request, limit)))
+    }
+
     fn lock(&self) -> PyResult<MutexGuard<'_, Observed>> {
         self.0
             .lock()
@@ -134,11 +149,7 @@ impl Ledger {
         request: &Bound<'_, PyAny>,
         limit: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
-        let request = convert::request(request)?;
-        let limit = limit.map_or(Ok(10_000), |limit| convert::amount(limit, "limit", 0))?;
-        // On a copy that shares everything: a claim need not wait for the count.
-        let mut as_it_is = self.with(|ledger| ledger.clone())?;
-        answer(py, py.detach(|| as_it_is.count(&request, limit)))
+        self.counting(py, request, limit, inner::Ledger::count)
     }
 
     /// `count`, with what runs out first.
@@ -149,10 +160,7 @@ impl Ledger {
         request: &Bound<'_, PyAny>,
         limit: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Tally> {
-        let request = convert::request(request)?;
-        let limit = limit.map_or(Ok(10_000), |limit| convert::amount(limit, "limit", 0))?;
-        let mut as_it_is = self.with(|ledger| ledger.clone())?;
-        answer(py, py.detach(|| as_it_is.tally(&request, limit))).map(Tally::from)
+        self.counting(py, request, limit, inner::Ledger::tally).map(Tally::from)
     }
 
     /// What a claim would hold if it asked for this instead, where it is; until `settle` it holds both.

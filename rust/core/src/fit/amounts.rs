@@ -74,27 +74,16 @@ fn insufficient(
         quantity.derivation(),
         kept_off.map(|kept| cordoned(resource, kept)).unwrap_or_default(),
     );
-    let code = code_of(resource);
-    let resource = resource.name().to_owned();
     let filter = |kept: &KeptOff| Filtered {
         filter: Filter::Cordoned.as_str(),
         removed: kept.amount,
         left: quantity.total,
     };
-    let (filters, pools) = (kept_off.map(filter).into_iter().collect(), Vec::new());
-    (asked > free).then_some(Misfit {
-        code,
-        resource,
-        message,
-        asked,
-        free,
+    (asked > free).then(|| Misfit {
         capacity,
         used,
-        filters,
-        request: None,
-        pools,
-        guest_cell: None,
-        cells: Vec::new(),
+        filters: kept_off.map(filter).into_iter().collect(),
+        ..Misfit::new(code_of(resource), resource.name(), message, asked, free)
     })
 }
 
@@ -106,19 +95,10 @@ fn cordoned(resource: &Resource, kept: &KeptOff) -> String {
 fn unknown(room: Room<'_>, resource: &Resource, asked: u64) -> Misfit {
     let counters: Vec<&str> = room.inventory.quantities().keys().filter_map(counter_name).collect();
     let known = if counters.is_empty() { "none".to_owned() } else { counters.join(", ") };
+    let message = format!("asked for {}; this host's counters are: {known}", resource.words(asked));
     Misfit {
-        code: MisfitCode::UnknownCounter,
-        resource: resource.name().to_owned(),
-        message: format!("asked for {}; this host's counters are: {known}", resource.words(asked)),
-        asked,
-        free: 0,
-        capacity: 0,
         used: Account::new(&Quantity::default(), room.book.used(resource)).used,
-        filters: Vec::new(),
-        request: None,
-        pools: Vec::new(),
-        guest_cell: None,
-        cells: Vec::new(),
+        ..Misfit::new(MisfitCode::UnknownCounter, resource.name(), message, asked, 0)
     }
 }
 

@@ -153,18 +153,6 @@ fn nothing_of(request: &Request) -> Nearest {
 }
 
 fn cordoned(reason: &str) -> Misfit {
-    Misfit {
-        code: MisfitCode::HostCordoned,
-        resource: "host".to_owned(),
-        message: format!("this host takes no new claims: {reason}"),
-        asked: 1,
-        free: 0,
-        capacity: 0,
-        used: 0,
-        filters: Vec::new(),
-        request: None,
-        pools: Vec::new(),
-        guest_cell: None,
-        cells: Vec::new(),
-    }
+    let message = format!("this host takes no new claims: {reason}");
+    Misfit::new(MisfitCode::HostCordoned, "host", message, 1, 0)
 }

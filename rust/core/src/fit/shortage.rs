@@ -121,19 +121,15 @@ fn misfit(room: Room<'_>, position: usize, short: Short<'_>, joint: bool) -> Mis
         (false, 1) => "device",
         (false, _) => "devices",
     };
+    let code = if known { MisfitCode::InsufficientDevices } else { MisfitCode::UnknownDevice };
+    let message = format!("asked for {} {noun} {}; {reason}", devices.count, devices.name);
     Misfit {
-        code: if known { MisfitCode::InsufficientDevices } else { MisfitCode::UnknownDevice },
-        resource: devices.name.to_string(),
-        message: format!("asked for {} {noun} {}; {reason}", devices.count, devices.name),
-        asked: devices.count,
-        free,
         capacity: funnels.named,
         used: booked,
         filters: funnels.all.filters(),
         request: u64::try_from(position).ok(),
         pools: funnels.pools,
-        guest_cell: None,
-        cells: Vec::new(),
+        ..Misfit::new(code, &devices.name, message, devices.count, free)
     }
 }
 

@@ -118,10 +118,7 @@ impl Ledger {
 
     /// The dry run of [`Self::book`]: the same answer, no change.
     pub fn fit(&mut self, request: &Request) -> Result<Placement, Refusal> {
-        let mut steps = Steps::default();
-        let answer = fit::fit(self.room(), request, &mut steps);
-        self.steps = steps.taken();
-        answer
+        self.deciding(|room, steps| fit::fit(room, request, steps))
     }
 
     /// Whether it would fit if nothing were booked, withheld or cordoned.
@@ -144,18 +141,12 @@ impl Ledger {
 
     /// How many such requests would fit one after another, at most `limit`.
     pub fn count(&mut self, request: &Request, limit: u64) -> Result<u64, Undecided> {
-        let mut steps = Steps::default();
-        let answer = fit::count(self.room(), request, limit, &mut steps);
-        self.steps = steps.taken();
-        answer
+        self.deciding(|room, steps| fit::count(room, request, limit, steps))
     }
 
     /// The same, and what runs out first.
     pub fn tally(&mut self, request: &Request, limit: u64) -> Result<Tally, Undecided> {
-        let mut steps = Steps::default();
-        let answer = fit::tally(self.room(), request, limit, &mut steps);
-        self.steps = steps.taken();
-        answer
+        self.deciding(|room, steps| fit::tally(room, request, limit, steps))
     }
 
     /// What may be handed out, as it was observed last.
@@ -190,8 +181,12 @@ impl Ledger {
         Snapshot::new(Arc::clone(&self.inventory), Arc::clone(&self.book), self.generation)
     }
 
-    fn room(&self) -> Room<'_> {
-        Room { inventory: &self.inventory, book: &self.book }
+    /// Decide on what is booked now, and keep how many steps that took.
+    fn deciding<T>(&mut self, decide: impl FnOnce(Room<'_>, &mut Steps) -> T) -> T {
+        let mut steps = Steps::default();
+        let answer = decide(Room { inventory: &self.inventory, book: &self.book }, &mut steps);
+        self.steps = steps.taken();
+        answer
     }
 
     fn replace(&mut self, book: Book) {

@@ -53,28 +53,14 @@ fn of_cells(board: &Board<'_>, steps: &mut Steps) -> Vec<Misfit> {
     }
 }
 
-/// A misfit with nothing but numbers.
 fn misfit(code: MisfitCode, message: String, asked: u64, free: u64) -> Misfit {
-    Misfit {
-        code,
-        resource: "cells".to_owned(),
-        message,
-        asked,
-        free,
-        capacity: 0,
-        used: 0,
-        filters: Vec::new(),
-        guest_cell: None,
-        cells: Vec::new(),
-        request: None,
-        pools: Vec::new(),
-    }
+    Misfit::new(code, "cells", message, asked, free)
 }
 
 /// A guest cell that gets no more on the host cell that it is on.
 pub(super) fn misfit_in_place(guest: usize, lack: &Lack, topology: &GuestTopology) -> Misfit {
     let Lack { code, asked, free } = *lack;
-    let cells = counted(topology.cells.len(), "guest cell");
+    let cells = counted(amount(topology.cells.len()), "guest cell");
     let message = format!(
         "guest cell {guest} of {cells} stays where it is, and there {asked} are asked for and {free} \
          free"
@@ -85,7 +71,7 @@ pub(super) fn misfit_in_place(guest: usize, lack: &Lack, topology: &GuestTopolog
 fn too_few(guests: usize, hosts: usize) -> Misfit {
     let message = format!(
         "asked for {guests} guest cells, each on a cell of its own; this host has {}",
-        counted(hosts, "cell")
+        counted(amount(hosts), "cell")
     );
     misfit(MisfitCode::InsufficientCells, message, amount(guests), amount(hosts))
 }
@@ -128,11 +114,12 @@ fn rank(code: MisfitCode) -> usize {
 /// The host cells that got as far, in words: the others are short of something that comes first.
 fn others_of(code: MisfitCode, lacks: &[Lack]) -> String {
     let alike = lacks.iter().filter(|lack| lack.code == code).count();
+    let cells = counted(amount(alike), "cell");
     let memory = [MisfitCode::InsufficientPages, MisfitCode::InsufficientMemory].contains(&code);
     match (alike == lacks.len(), memory) {
-        (true, _) => counted(alike, "cell"),
-        (_, true) => format!("{} that could give it", counted(alike, "cell")),
-        _ => format!("{} with enough memory", counted(alike, "cell")),
+        (true, _) => cells,
+        (_, true) => format!("{cells} that could give it"),
+        _ => format!("{cells} with enough memory"),
     }
 }
 
@@ -165,17 +152,17 @@ fn words(lack: &Lack, view: &View<'_>, others: &str) -> String {
             format!("asks for {asked} MiB of ordinary memory; {}", most(" MiB"))
         }
         MisfitCode::InsufficientDedicatedCpus => {
-            format!("asks for {}; {}", many(asked, "dedicated CPU"), most(""))
+            format!("asks for {}; {}", counted(asked, "dedicated CPU"), most(""))
         }
         MisfitCode::InsufficientVcpus => {
-            format!("asks for {}; {}", many(asked, "shared vCPU"), most(""))
+            format!("asks for {}; {}", counted(asked, "shared vCPU"), most(""))
         }
         MisfitCode::InsufficientCores => {
-            let vcpus = many(asked, "vCPU");
+            let vcpus = counted(asked, "vCPU");
             format!("asks for {vcpus} on cores as its thread policy wants them; {}", most(""))
         }
         MisfitCode::InsufficientL3 => {
-            format!("asks for {} of one L3 cache; {}", many(asked, "dedicated CPU"), most(""))
+            format!("asks for {} of one L3 cache; {}", counted(asked, "dedicated CPU"), most(""))
         }
         _ => format!("asks for {asked}; {}", most("")),
     }
@@ -286,11 +273,7 @@ fn ordinary_memory(room: Room<'_>, request: &Request, topology: &GuestTopology) 
     }
 }
 
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-fn many(count: u64, noun: &str) -> String {
+fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
