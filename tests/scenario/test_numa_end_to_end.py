@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.cli.program import PATIENCE, CommandLine, Serving, run_program, serve
+from tests.unit.cli.program import PATIENCE, CommandLine, Serving, claim, empty, run_program, serve
 
 from innkeeper.objects.cpu_spec import parse_cpu_spec
 
@@ -54,16 +54,6 @@ def run(serving: Serving) -> Iterator[CommandLine]:
     """Each test begins and ends with an empty host."""
     yield serving.command_line
     empty(serving.command_line)
-
-
-def empty(run: CommandLine) -> None:
-    for claim_id in run("claims", "-o", "name").expect(0).out.split():
-        run("release", claim_id).expect(0)
-
-
-def claim(run: CommandLine, *words: str) -> dict[str, Any]:
-    made: dict[str, Any] = run("claim", *words, "-o", "json").expect(0).json
-    return made
 
 
 def cells_of(made: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.cli.program import PATIENCE, CommandLine, Serving, serve
+from tests.unit.cli.program import PATIENCE, CommandLine, Serving, claim, empty, serve
 
 HOSTS = Path(__file__).parents[1] / "data/hosts"
 
@@ -58,19 +58,6 @@ def run(dense: Serving) -> Iterator[CommandLine]:
     """Each test begins and ends with an empty host."""
     yield dense.command_line
     empty(dense.command_line)
-
-
-def empty(run: CommandLine) -> None:
-    for claim_id in run("claims", "-o", "name").expect(0).out.split():
-        run("release", claim_id).expect(0)
-    for name in run("cordons", "-o", "name").expect(0).out.split():
-        kind, _, subject = name.partition("/")
-        run("uncordon", kind, *([] if kind == "host" else [subject])).expect(0)
-
-
-def claim(run: CommandLine, *words: str) -> dict[str, Any]:
-    made: dict[str, Any] = run("claim", *words, "-o", "json").expect(0).json
-    return made
 
 
 def addresses(made: dict[str, Any]) -> list[str]:

@@ -178,3 +178,18 @@ class Serving:
     def command_line(self) -> CommandLine:
         """A client of it."""
         return CommandLine({"INNKEEPER_SOCKET": str(self.socket), "HOME": "/nonexistent"})
+
+
+def empty(run: CommandLine) -> None:
+    """Release every claim and lift every cordon."""
+    for claim_id in run("claims", "-o", "name").expect(0).out.split():
+        run("release", claim_id).expect(0)
+    for name in run("cordons", "-o", "name").expect(0).out.split():
+        kind, _, subject = name.partition("/")
+        run("uncordon", kind, *([] if kind == "host" else [subject])).expect(0)
+
+
+def claim(run: CommandLine, *words: str) -> dict[str, Any]:
+    """What `innkeeper claim` answers."""
+    made: dict[str, Any] = run("claim", *words, "-o", "json").expect(0).json
+    return made
