@@ -16,7 +16,7 @@ use crate::topology::PlacedCell;
 /// CPUs for the vCPUs that stay.
 ///
 /// `book` is without the claim. The guest cells of the request are as many as the claim has. Only what
-/// grows needs room: less is never refused, whatever was cordoned or oversold meanwhile.
+/// grows needs room: less is not refused for what was cordoned or oversold meanwhile.
 pub(crate) fn refit(
     room: Room<'_>,
     claim: &ClaimId,
