@@ -19,6 +19,7 @@ from innkeeper.objects import (
 from innkeeper.objects.cordon import Cordon
 from innkeeper.objects.cpu_spec import format_cpu_spec
 from innkeeper.objects.host import CellOrder
+from innkeeper.requests.collection import no_collection
 from innkeeper.requests.cordoned import Cordoned
 from innkeeper.requests.cpu_sets import CpuSets, require_cpus
 from innkeeper.requests.device_specs import DeviceRules
@@ -38,6 +39,7 @@ from innkeeper.requests.reserved_words import reserved_warnings
 _MOST_NAMED: Final = 3
 
 
+@no_collection()
 def take_inventory(
     host: Host,
     config: Config = Config(),  # noqa: B008 - immutable

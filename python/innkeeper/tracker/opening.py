@@ -13,6 +13,7 @@ from innkeeper.config import Config
 from innkeeper.drivers.base import Driver
 from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
 from innkeeper.requests.aliases import Aliases
+from innkeeper.requests.collection import no_collection
 from innkeeper.requests.cordoned import Cordoned
 from innkeeper.requests.cpu_sets import require_cpus
 from innkeeper.requests.device_specs import DeviceRules
@@ -52,8 +53,9 @@ async def open_parts(
     host = await anyio.to_thread.run_sync(driver.observe)
     rules = DeviceRules.of(config)
     offer, nothing = Offer(), Cordoned()
-    offer.observe(host.functions, rules)
-    inventory = put_together(host, config, nothing, offer.devices({}, (), nothing))
+    with no_collection():
+        offer.observe(host.functions, rules)
+        inventory = put_together(host, config, nothing, offer.devices({}, (), nothing))
     opened = await store.open(boot_id=host.boot_id)
     ledger, register, alarms = _core.Ledger(inventory), Register(), Alarms(clock)
     writer = Writer(node, store, register, clock)

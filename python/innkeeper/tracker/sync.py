@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from innkeeper.config import Config
 from innkeeper.objects import Host
+from innkeeper.requests.collection import no_collection
 from innkeeper.requests.cpu_sets import require_cpus
 from innkeeper.requests.host_pages import CellPages
 from innkeeper.requests.host_remarks import remarks_on_host
@@ -14,6 +15,7 @@ from innkeeper.requests.remarks import Remark
 from innkeeper.tracker.parts import Parts
 
 
+@no_collection()
 def refresh(parts: Parts) -> bool:
     """Give the ledger the inventory of this moment; whether it is another one.
 
