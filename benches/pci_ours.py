@@ -28,6 +28,8 @@ from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker.audits import Audits
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.device_book import DeviceBook
+from innkeeper.tracker.findings import Findings
+from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.nova_pools import NovaPools
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
@@ -148,7 +150,11 @@ async def tracked(host: Host, config: Config) -> AsyncIterator[Tracked]:
             node="bench", store=store, driver=driver, config=config, clock=clock
         )
         parts = opening.parts
-        told = Tracked(driver, parts, Audits(parts, driver, Cordons(parts), tuple))
+        told = Tracked(
+            driver,
+            parts,
+            Audits(parts, driver, Cordons(parts), Findings(parts), HostSource(parts, tuple)),
+        )
         event.listen(Engine, "before_cursor_execute", told.count)
         try:
             yield told

@@ -19,6 +19,9 @@ InnkeeperError
  |   |- AlreadyReleased     already_released
  |   |- NotPending          not_pending        only a pending claim can be confirmed
  |   |- NoLease             no_lease           nothing to renew
+ |   |- MoveConflict        move_conflict      the claim is, or is not, part of that move
+ |   |- NotArrived          not_arrived        the instance has not reached its destination
+ |   |- NotRepairable       not_repairable     nothing that innkeeper can do mends this finding
  |   |- IncompatibleObject  incompatible_object  newer than this side can read: ask for a backport
  |   |- NoBackport          no_backport        a value that an older reader would refuse
  |   |- ReadOnlyField       read_only_field    set once, never changed
@@ -27,6 +30,9 @@ InnkeeperError
  |   |- UnknownClaim        unknown_claim
  |   |- UnknownInstance     unknown_instance   a shared database has no row of it
  |   |- UnknownSubject      unknown_subject    this host has no such cell, CPU or device
+ |   |- UnknownMove         unknown_move       no live claim here is part of it
+ |   |- UnknownFinding      unknown_finding    nothing open has this id
+ |- EventsForgotten         events_forgotten   history goes back less far than was asked for
  |- Forbidden               forbidden          the peer's role does not allow it
  |- Draining                draining           the daemon is stopping
  |- TooManyWaiting          too_many_waiting
@@ -41,6 +47,7 @@ InnkeeperError
  |   |- StoreCorrupt        store_corrupt
  |   |- StoreTooNew         store_too_new
  |   |- StoreFenced         store_fenced       another owner took this ledger
+ |   |- StoreForeign        store_foreign      the state directory is another machine's
  |   |- OutcomeUnknown      outcome_unknown    the write may or may not be durable
  |- InternalError           internal           a bug
 
@@ -187,6 +194,24 @@ class NoLease(Conflict):
     code = "no_lease"
 
 
+class MoveConflict(Conflict):
+    """The claim is part of another move, or the move is of another kind, instance or host."""
+
+    code = "move_conflict"
+
+
+class NotArrived(Conflict):
+    """A move is confirmed once its instance has reached the destination; until then it can be reverted."""
+
+    code = "not_arrived"
+
+
+class NotRepairable(Conflict):
+    """The finding is mended by a person, or by what it speaks of; its suggestion says how."""
+
+    code = "not_repairable"
+
+
 class IncompatibleObject(Conflict):
     """The object is newer than this side can read; the writer can send an older form.
 
@@ -238,6 +263,24 @@ class UnknownSubject(NotFound):
     """A cordon is asked for around something that this host does not have."""
 
     code = "unknown_subject"
+
+
+class UnknownMove(NotFound):
+    """No claim on this host is part of a move of this id."""
+
+    code = "unknown_move"
+
+
+class UnknownFinding(NotFound):
+    """No finding of this id is open."""
+
+    code = "unknown_finding"
+
+
+class EventsForgotten(InnkeeperError):
+    """History before `details["oldest"]` is forgotten: take a snapshot and go on from there."""
+
+    code = "events_forgotten"
 
 
 class Forbidden(InnkeeperError):
@@ -322,6 +365,12 @@ class StoreFenced(StoreError):
     """Another owner took this ledger over; this one must stop claiming."""
 
     code = "store_fenced"
+
+
+class StoreForeign(StoreError):
+    """The state directory belongs to another machine; its claims are not about this one."""
+
+    code = "store_foreign"
 
 
 class OutcomeUnknown(StoreError):

@@ -95,7 +95,7 @@ async def test_no_release_that_would_hand_out_what_is_kept_out_opens_it(
         pass
     query = "SELECT version, oldest_reader FROM innkeeper_schema"
     found = await anyio.to_thread.run_sync(run_sql, version_2.path, query)
-    assert found == [(VERSION, OLDEST_READER)] == [(3, 3)]
+    assert found == [(VERSION, OLDEST_READER)] == [(4, 4)]
 
 
 async def test_a_damaged_one_of_version_2_had_no_cordons(version_2: Database) -> None:

@@ -61,6 +61,7 @@ def owned_spec(spec: ClaimSpec, asking: Holder) -> ClaimSpec:
         request=spec.request,
         holder=holder,
         lease_seconds=spec.lease_seconds,
+        move=spec.move,
     )
 
 

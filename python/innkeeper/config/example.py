@@ -59,8 +59,24 @@ CONFIG_EXAMPLE = """\
 
 # The periodic comparison of ledger, store and host.
 [audit]
-# interval = 60.0     # seconds between two audits
-# repair = "report"   # findings are reported; nothing is repaired by itself
+# interval = 60.0          # seconds between two audits of what changed
+# full_interval = 3600.0   # seconds between two audits of everything
+# policy = {}              # by kind of finding: report, repair or ignore, such as { stale_report = "repair" }
+
+# History: what happened to which claim, when, and who did it.
+[events]
+# keep = 2592000.0   # seconds; that of a claim that lives stays as long as it does
+
+# What the hypervisor needs for each instance beside what the guest gets.
+[overhead]
+# memory_mib = 0
+# memory_mib_per_vcpu = 0
+# disk_mib = 0
+
+# The record that says that this service is there, where Nova's tables are kept.
+[service]
+# report_interval = 10.0   # seconds between two heartbeats
+# host = "host-1"          # of a service with several nodes; not set: the node's name
 
 # Who may do what, by name of user or group of the peer on the socket; "*" is everybody who can open it.
 # root and the daemon's own user are always admins.

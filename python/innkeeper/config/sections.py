@@ -54,11 +54,43 @@ class Claims(Section):
     tombstone_keep: Period = 86_400.0
 
 
+Policy = Literal["report", "repair", "ignore"]
+"""What becomes of a finding."""
+
+
 class Audit(Section):
     """Periodic comparison of ledger, store and host."""
 
     interval: Period = 60.0
-    repair: Literal["report"] = "report"
+    """Between two audits; each looks at what changed since the one before."""
+    full_interval: Period = 3600.0
+    """Between two audits that look at everything."""
+    policy: Annotated[dict[Words, Policy], Field(max_length=256)] = {}
+    """By kind of finding; of the others `report`. `repair` mends it at once, `ignore` keeps it out of
+    sight."""
+
+
+class Events(Section):
+    """How long history is kept; that of a claim that lives stays as long as it does."""
+
+    keep: Period = 30 * 86_400.0
+
+
+class Overhead(Section):
+    """What the hypervisor needs of the host for each instance beside what the guest gets."""
+
+    memory_mib: Amount = 0
+    memory_mib_per_vcpu: Amount = 0
+    disk_mib: Amount = 0
+
+
+class ServiceSection(Section):
+    """The record that says that this service is there."""
+
+    report_interval: Period = 10.0
+    """Between two heartbeats, where Nova's tables are kept."""
+    host: Name | None = None
+    """The service's host, when it has several nodes; null: the node's name."""
 
 
 class Access(Section):
@@ -113,6 +145,9 @@ class Config(Section):
     disk: DiskSection = DiskSection()
     claims: Claims = Claims()
     audit: Audit = Audit()
+    events: Events = Events()
+    overhead: Overhead = Overhead()
+    service: ServiceSection = ServiceSection()
     access: Access = Access()
     nova: Nova = Nova()
     log: Log = Log()

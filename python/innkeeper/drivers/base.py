@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from innkeeper.clock import Clock
-from innkeeper.objects import Host
+from innkeeper.objects import Host, RunningInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +38,17 @@ class Driver(Protocol):
         A hint and no more: something may be missed and an item may mean nothing, so audits remain. Ends at
         once where nothing can be watched or nothing can change. What comes while an item is worked on makes
         one more item. Iterated once at a time, in a task of its own.
+        """
+        ...
+
+
+class Hypervisor(Protocol):
+    """Tells which instances it has. Read-only; synchronous, and the tracker calls it in a thread."""
+
+    def instances(self) -> tuple[RunningInstance, ...]:
+        """All of them by uuid, those that are off included.
+
+        Raises:
+            HostUnreadable: it does not answer.
         """
         ...

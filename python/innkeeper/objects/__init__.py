@@ -45,6 +45,15 @@ if TYPE_CHECKING:
     from innkeeper.objects.instance import Instance, InstanceList
     from innkeeper.objects.instance_numa import InstanceNUMACell, InstanceNUMATopology
     from innkeeper.objects.migration import Migration, MigrationContext, MigrationList
+    from innkeeper.objects.move import (
+        Departure,
+        Move,
+        MoveKind,
+        MoveSpec,
+        MoveState,
+        Origin,
+        Side,
+    )
     from innkeeper.objects.nova import NovaObject
     from innkeeper.objects.numa import (
         NetworkMetadata,
@@ -69,6 +78,7 @@ if TYPE_CHECKING:
         UnitMember,
         UnitPlace,
     )
+    from innkeeper.objects.running import PowerState, RunningInstance
     from innkeeper.objects.service import Service, ServiceList
     from innkeeper.objects.topology import (
         CellMisfit,
@@ -104,6 +114,7 @@ __all__ = [
     "CordonCause",
     "CordonKind",
     "Cpu",
+    "Departure",
     "Device",
     "DeviceRequest",
     "DeviceUnit",
@@ -137,6 +148,10 @@ __all__ = [
     "MigrationContext",
     "MigrationList",
     "Misfit",
+    "Move",
+    "MoveKind",
+    "MoveSpec",
+    "MoveState",
     "NUMACell",
     "NUMAPagesTopology",
     "NUMATopology",
@@ -145,6 +160,7 @@ __all__ = [
     "Networks",
     "NovaObject",
     "NumaPolicy",
+    "Origin",
     "PageUsage",
     "Pages",
     "PciDevice",
@@ -158,12 +174,15 @@ __all__ = [
     "Placement",
     "Pool",
     "PoolFiltered",
+    "PowerState",
     "Process",
     "Quantity",
     "Request",
+    "RunningInstance",
     "Service",
     "ServiceList",
     "Severity",
+    "Side",
     "ThreadPolicy",
     "UnitMember",
     "UnitPlace",

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from innkeeper.objects.base import Amount, Name, PciAddress, VersionedObject
 from innkeeper.objects.history import Added
+from innkeeper.objects.move import Move, MoveSpec
 from innkeeper.objects.request import Mebibytes, Placement, Request, VCpus
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400, allow_inf_nan=False)]
@@ -59,12 +60,17 @@ class Process(VersionedObject):
 class ClaimSpec(VersionedObject):
     """All that a caller says when asking for a claim."""
 
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("move")}
+
     claim_id: UUID | None = None
     instance_uuid: UUID | None = None
     name: Name | None = None
     request: Request
     holder: Holder = Holder()
     lease_seconds: Seconds | None = None
+    move: MoveSpec | None = None
+    """The claim is the destination of a move of the instance."""
 
 
 class ClaimUpdate(VersionedObject):
@@ -80,8 +86,8 @@ class ClaimUpdate(VersionedObject):
 class Claim(VersionedObject):
     """A durable booking; changed only by writing its next form."""
 
-    VERSION = "1.1"
-    HISTORY = {"1.0": "first", "1.1": Added("after_use")}
+    VERSION = "1.2"
+    HISTORY = {"1.0": "first", "1.1": Added("after_use"), "1.2": Added("move")}
 
     id: UUID
     node: Name
@@ -102,3 +108,10 @@ class Claim(VersionedObject):
     """By address, what the entries of its devices said when it was made; of the others nothing."""
     expires_at: datetime | None = None
     """When it lapses by itself; null for a confirmed claim without a lease."""
+    move: Move | None = None
+    """The move that it is, or last was, one end of."""
+
+    @property
+    def is_arriving(self) -> bool:
+        """Whether it is held beside what its instance has elsewhere, or has here already."""
+        return self.move is not None and self.move.is_arriving

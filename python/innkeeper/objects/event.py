@@ -29,16 +29,35 @@ class EventKind(StrEnum):
     CORDONED = "cordoned"
     UNCORDONED = "uncordoned"
     UPDATED = "updated"
+    DEPARTING = "departing"
+    """Its instance is to move away."""
+    ARRIVED = "arrived"
+    """Its instance moved here."""
+    MOVE_CONFIRMED = "move_confirmed"
+    MOVE_REVERTED = "move_reverted"
+    MOVE_FAILED = "move_failed"
+    ADOPTED = "adopted"
+    """Made of rows, or of what runs, without anybody having asked for it."""
+    REPAIRED = "repaired"
+    REBOOTED = "rebooted"
+    """The host started anew since the daemon ran last."""
+    DEVICES_CHANGED = "devices_changed"
+    """The device table is another one."""
 
 
 class Event(VersionedObject):
     """One entry of history."""
 
-    VERSION = "1.2"
+    VERSION = "1.3"
     HISTORY = {
         "1.0": "first",
         "1.1": NewValues("kind", "cordoned", "uncordoned"),
         "1.2": NewValues("kind", "updated"),
+        "1.3": NewValues(
+            "kind",
+            *("departing", "arrived", "move_confirmed", "move_reverted", "move_failed"),
+            *("adopted", "repaired", "rebooted", "devices_changed"),
+        ),
     }
 
     sequence: Amount | None = None

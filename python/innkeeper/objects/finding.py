@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from innkeeper.objects.base import VersionedObject
+from innkeeper.objects.history import Added
 
 
 class Severity(StrEnum):
@@ -41,7 +42,14 @@ class Finding(VersionedObject):
 class AuditReport(VersionedObject):
     """What one audit found and how long it took."""
 
+    VERSION = "1.1"
+    HISTORY = {"1.0": "first", "1.1": Added("full", "examined")}
+
     generation: int
     findings: tuple[Finding, ...]
     """Everything that is open now, by id."""
     seconds: float
+    full: bool = True
+    """Whether everything was compared, or only what changed since the audit before."""
+    examined: int = 0
+    """Records that were compared."""

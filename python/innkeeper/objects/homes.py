@@ -77,6 +77,15 @@ HOMES: dict[str, tuple[str, ...]] = {
         "MigrationContext",
         "MigrationList",
     ),
+    "innkeeper.objects.move": (
+        "Departure",
+        "Move",
+        "MoveKind",
+        "MoveSpec",
+        "MoveState",
+        "Origin",
+        "Side",
+    ),
     "innkeeper.objects.nova": ("NovaObject",),
     "innkeeper.objects.numa": (
         "NetworkMetadata",
@@ -109,6 +118,10 @@ HOMES: dict[str, tuple[str, ...]] = {
         "Request",
         "UnitMember",
         "UnitPlace",
+    ),
+    "innkeeper.objects.running": (
+        "PowerState",
+        "RunningInstance",
     ),
     "innkeeper.objects.service": (
         "Service",

@@ -3,7 +3,8 @@
 Scalars that are queried are columns; `body` is the whole object as JSON text. UUIDs are text in
 lower case, so that text order is their order; moments are microseconds after 1970 in UTC.
 
-Version 2 has Nova's tables beside them (`nova.tables`), version 3 cordons. A reader that is older than
+Version 2 has Nova's tables beside them (`nova.tables`), version 3 cordons, version 4
+claims that are one end of a move. A reader that is older than
 `oldest_reader` must not open the database. Columns are added nullable and removed two releases later;
 unknown tables and columns are left alone.
 """
@@ -24,13 +25,13 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the tables as this release writes them."""
-OLDEST_READER: Final = 3
+OLDEST_READER: Final = 4
 """The oldest release's version that still reads what this one writes.
 
-One of version 2 would hand out what is cordoned, and takes a claim with fields that it does not know
-for a damaged one: what it holds would be given to somebody else.
+One of version 3 takes a claim with fields that it does not know, such as its move, for a damaged one:
+what it holds would be given to somebody else.
 """
 
 metadata = MetaData()

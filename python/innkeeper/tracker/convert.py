@@ -50,6 +50,7 @@ def fingerprint(spec: ClaimSpec) -> str:
     release made are found by the same words.
     """
     words = spec.model_dump(mode="json", exclude={"claim_id"})
+    _leave_out_unsaid(words, _ADDED_TO_SPEC)
     request = words["request"]
     _leave_out_unsaid(request, _ADDED_TO_REQUEST)
     for devices in request["devices"]:
@@ -71,6 +72,7 @@ def _added_after_the_first(kind: type[VersionedObject]) -> Mapping[str, object]:
 
 
 _FIRST = "1.0"
+_ADDED_TO_SPEC = _added_after_the_first(ClaimSpec)
 _ADDED_TO_REQUEST = _added_after_the_first(Request)
 _ADDED_TO_DEVICES = _added_after_the_first(DeviceRequest)
 

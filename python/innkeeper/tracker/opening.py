@@ -21,8 +21,8 @@ from innkeeper.requests.inventory import put_together
 from innkeeper.requests.offer import Offer
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.alarms import Alarms
-from innkeeper.tracker.audits import LIVE, PAGE
 from innkeeper.tracker.bell import Bell
+from innkeeper.tracker.bookings_source import LIVE, PAGE
 from innkeeper.tracker.cordon_table import CordonTable
 from innkeeper.tracker.lapses import Cause, DueClaims, Expiries
 from innkeeper.tracker.parts import Parts

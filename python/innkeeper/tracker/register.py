@@ -31,6 +31,9 @@ class Register:
         self._claims: dict[UUID, Claim] = {}
         self._ids: list[UUID] = []
         self._by_instance: dict[UUID, UUID] = {}
+        """The claim that the instance lives by."""
+        self._arriving: dict[UUID, UUID] = {}
+        """The claim that it moves to, beside the one that it may have here."""
         self._turns: dict[UUID, _Turn] = {}
         self._in_doubt: set[UUID] = set()
         self._watches: list[set[UUID]] = []
@@ -46,8 +49,21 @@ class Register:
         return iter(tuple(self._claims.values()))
 
     def find(self, ref: UUID) -> Claim | None:
-        """A live claim by its id or by the instance that holds it."""
-        return self._claims.get(ref) or self._claims.get(self._by_instance.get(ref, ref))
+        """A live claim by its id or by its instance; of two the one that the instance lives by."""
+        if ref in self._claims:
+            return self._claims[ref]
+        return next(iter(self.of_instance(ref)), None)
+
+    def of_instance(self, instance_uuid: UUID) -> tuple[Claim, ...]:
+        """What an instance holds here: the claim that it lives by, then the one that it moves to."""
+        ids = (slots.get(instance_uuid) for slots in (self._by_instance, self._arriving))
+        claims = (self._claims.get(claim_id) for claim_id in ids if claim_id is not None)
+        return tuple(claim for claim in claims if claim is not None)
+
+    def of_move(self, move_id: UUID) -> tuple[Claim, ...]:
+        """The claims here that are, or last were, one end of a move; the source first."""
+        ends = [one for one in self._claims.values() if one.move and one.move.id == move_id]
+        return tuple(sorted(ends, key=lambda claim: (claim.is_arriving, claim.id)))
 
     def device_holders(self) -> dict[str, UUID]:
         """Claim by device address."""
@@ -102,7 +118,9 @@ class Register:
             insort(self._ids, claim.id)
         self._claims[claim.id] = claim
         if claim.instance_uuid is not None:
-            self._by_instance[claim.instance_uuid] = claim.id
+            self.forget_instance(claim.instance_uuid, claim.id)
+            slots = self._arriving if claim.is_arriving else self._by_instance
+            slots[claim.instance_uuid] = claim.id
 
     def _drop(self, claim: Claim) -> None:
         if self._claims.pop(claim.id, None) is not None:
@@ -117,7 +135,23 @@ class Register:
         """
         if instance_uuid is None:
             return
-        holding = self._by_instance.setdefault(instance_uuid, claim_id)
+        self._require_free(self._arriving, instance_uuid, claim_id)
+        self._require_free(self._by_instance, instance_uuid, claim_id)
+        self._by_instance[instance_uuid] = claim_id
+
+    def reserve_arrival(self, instance_uuid: UUID, claim_id: UUID) -> None:
+        """The same for a claim that the instance moves to; it may hold one here.
+
+        Raises:
+            InstanceClaimed: it is on its way here already.
+        """
+        self._require_free(self._arriving, instance_uuid, claim_id)
+        self._arriving[instance_uuid] = claim_id
+
+    def _require_free(
+        self, slots: Mapping[UUID, UUID], instance_uuid: UUID, claim_id: UUID
+    ) -> None:
+        holding = slots.get(instance_uuid, claim_id)
         if holding != claim_id:
             raise InstanceClaimed(
                 f"instance {instance_uuid} already holds claim {holding} on this host; "
@@ -127,9 +161,10 @@ class Register:
             )
 
     def forget_instance(self, instance_uuid: UUID | None, claim_id: UUID) -> None:
-        """End a reservation that did not become a claim."""
-        if instance_uuid is not None and self._by_instance.get(instance_uuid) == claim_id:
-            del self._by_instance[instance_uuid]
+        """End a reservation that did not become a claim, or that of a claim that ended."""
+        for slots in (self._by_instance, self._arriving):
+            if instance_uuid is not None and slots.get(instance_uuid) == claim_id:
+                del slots[instance_uuid]
 
     @asynccontextmanager
     async def turn(self, *claim_ids: UUID) -> AsyncIterator[None]:

@@ -36,15 +36,19 @@ from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.remarks import Remark
 from innkeeper.store.base import Opened, Store
-from innkeeper.tracker.audits import LIVE, Audits
+from innkeeper.tracker.audits import Audits
+from innkeeper.tracker.bookings_source import LIVE, BookingsSource
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.cleaning import Cleaning
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.ends import Ends
+from innkeeper.tracker.findings import Findings
+from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placed, Placing
 from innkeeper.tracker.processes import ProcessWatch, tie
+from innkeeper.tracker.records_source import RecordsSource
 from innkeeper.tracker.showing import Showing
 from innkeeper.tracker.sync import require_new_cpus
 from innkeeper.tracker.updates import Updates
@@ -118,13 +122,25 @@ class Tracker(Showing):
         self._cordons = Cordons(self._parts)
         self._cleaning = Cleaning(self._parts, self._cordons)
         self._cordons.kept_off = self._cleaning.kept_off
-        self._audits = Audits(self._parts, self._driver, self._cordons, self._cleaning.remarks)
+        self._findings = Findings(self._parts)
+        self._audits = self._make_audits()
         self._watching = Watching(self._parts, self._driver, self._audits)
         self._ends = Ends(self._parts, self._claims)
-        await self._audits.load()
+        await self._findings.load()
         warn_of_retired(self._parts.offer.remarks)
         await self._forget()
         self.ready = True
+
+    def _make_audits(self) -> Audits:
+        parts = self._parts
+        return Audits(
+            parts,
+            self._driver,
+            self._cordons,
+            self._findings,
+            HostSource(parts, self._cleaning.remarks),
+            (BookingsSource(parts), RecordsSource(parts)),
+        )
 
     async def run(self) -> None:
         """Lapse claims, watch processes and host, clean, settle doubts, audit; until cancelled."""
@@ -331,12 +347,12 @@ class Tracker(Showing):
     ) -> tuple[Finding, ...]:
         """What audits found, by id."""
         if not include_cleared:
-            return self._audits.list_open(limit=limit, marker=marker)
+            return self._findings.list_open(limit=limit, marker=marker)
         return await self._store.list_findings(include_cleared=True, limit=limit, marker=marker)
 
-    async def audit(self) -> AuditReport:
-        """Compare ledger, store and host now. Raises StoreError."""
-        return await self._audits.audit()
+    async def audit(self, *, full: bool = True) -> AuditReport:
+        """Compare ledger, store and host now: everything, or what changed. Raises StoreError."""
+        return await self._audits.audit(full=full)
 
 
 def warn_of_retired(remarks: Sequence[Remark]) -> None:

@@ -22,7 +22,7 @@ UNCOMMENTED = re.sub(r"^# (\[\[|[a-z_]+ = )", r"\1", CONFIG_EXAMPLE, flags=re.MU
 LISTS = ("devices.", "counters.", "aliases.", "reserved.pages.", "reserved.cells.")
 
 #: Keys whose value is a table of the operator's own.
-INLINE = ("tags",)
+INLINE = ("tags", "policy")
 
 
 def section_in(annotation: Any) -> type[BaseModel] | None:

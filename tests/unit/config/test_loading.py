@@ -101,7 +101,7 @@ def test_a_command_that_innkeeper_runs_may_run_innkeeper() -> None:
         ("[ratios]\nvcpus = inf", ["`ratios.vcpus` = inf", "finite"]),
         ("[ratios]\nvcpus = true", ["`ratios.vcpus` = True", "number"]),
         ("[audit]\ninterval = 0", ["`audit.interval` = 0", "0.01"]),
-        ("[audit]\nrepair = 'all'", ["`audit.repair` = 'all'", "'report'"]),
+        ("[audit]\npolicy.a = 'all'", ["`audit.policy.a` = 'all'", "'report', 'repair'"]),
         ("[log]\nlevel = 'loud'", ["'loud'", "'debug', 'info', 'warning' or 'error'"]),
         ("[[devices]]\nvendor_id = 8086", ["`devices[1].vendor_id` = 8086", "string"]),
         ("[[devices]]\naddress = 41", ["`devices[1].address`: 41 should be text", "`*:41:*.*`"]),
