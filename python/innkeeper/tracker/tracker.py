@@ -6,8 +6,8 @@ It composes the lives that are told elsewhere: `placing`, `claims` and `updates`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
@@ -22,22 +22,16 @@ from innkeeper.drivers.base import Driver
 from innkeeper.errors import InnkeeperError
 from innkeeper.objects import (
     AuditReport,
-    Claim,
-    ClaimSpec,
-    ClaimState,
-    ClaimUpdate,
     Event,
     Finding,
-    Holder,
-    Request,
 )
-from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.remarks import Remark
 from innkeeper.store.base import Opened, Store
+from innkeeper.tracker.acting import Acting
 from innkeeper.tracker.audits import Audits
-from innkeeper.tracker.bookings_source import LIVE, BookingsSource
+from innkeeper.tracker.bookings_source import BookingsSource
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.cleaning import Cleaning
 from innkeeper.tracker.cordons import Cordons
@@ -46,10 +40,9 @@ from innkeeper.tracker.findings import Findings
 from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.placing import Placed, Placing
-from innkeeper.tracker.processes import ProcessWatch, tie
+from innkeeper.tracker.placing import Placing
+from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.records_source import RecordsSource
-from innkeeper.tracker.showing import Showing
 from innkeeper.tracker.sync import require_new_cpus
 from innkeeper.tracker.updates import Updates
 from innkeeper.tracker.watching import Watching
@@ -59,7 +52,7 @@ log = structlog.get_logger(__name__)
 PRUNE_SECONDS = 3600.0
 
 
-class Tracker(Showing):
+class Tracker(Acting):
     """Books, writes and watches the claims of one host.
 
     As a library: `async with Tracker(...) as tracker`. A service calls `start`, `run` and `close`.
@@ -202,130 +195,6 @@ class Tracker(Showing):
             self._parts.line.serve()
             self._parts.look_due.ring()
             warn_of_retired(self._parts.offer.remarks)
-
-    # -- claims ------------------------------------------------------------------------------
-
-    async def place(
-        self, spec: ClaimSpec, *, wait_seconds: float | None = None, pid: int | None = None
-    ) -> Placed:
-        """Book and write one claim; see `Placing.place` for what it raises.
-
-        With `pid` the claim is confirmed at once and ends when that process does.
-        """
-        if pid is None:
-            return await self._placing.place(spec, wait_seconds=wait_seconds, tied=None)
-        tied = await anyio.to_thread.run_sync(tie, pid)
-        try:
-            return await self._placing.place(spec, wait_seconds=wait_seconds, tied=tied)
-        finally:
-            tied.close()
-
-    async def place_all(self, specs: Sequence[ClaimSpec]) -> tuple[Placed, ...]:
-        """All of these in one change set, or none of them."""
-        return await self._placing.place_all(specs)
-
-    async def place_each(self, specs: Sequence[ClaimSpec]) -> tuple[Placed | InnkeeperError, ...]:
-        """Each of these by itself, in order; they share what writes they can."""
-        answers: list[Placed | InnkeeperError | None] = [None] * len(specs)
-
-        async def place_one(index: int) -> None:
-            try:
-                answers[index] = await self.place(specs[index])
-            except InnkeeperError as refusal:
-                answers[index] = refusal
-
-        async with anyio.create_task_group() as group:
-            for index in range(len(specs)):
-                group.start_soon(place_one, index)
-        return tuple(answer for answer in answers if answer is not None)
-
-    @asynccontextmanager
-    async def claim(
-        self,
-        instance_uuid: UUID | None,
-        request: Request,
-        *,
-        holder: Holder | None = None,
-        wait_seconds: float | None = None,
-    ) -> AsyncIterator[Claim]:
-        """Hold room while an instance is built: confirmed on leaving, aborted on an exception."""
-        holder = holder or Holder()
-        spec = ClaimSpec(instance_uuid=instance_uuid, request=request, holder=holder)
-        claim = (await self.place(spec, wait_seconds=wait_seconds)).claim
-        try:
-            yield claim
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self._abort_if_pending(claim.id, holder)
-            raise
-        await self.confirm(claim.id, by=holder)
-
-    async def _abort_if_pending(self, claim_id: UUID, by: Holder) -> None:
-        claim = self._parts.register.find(claim_id)
-        if claim is not None and claim.state is ClaimState.PENDING:
-            await self.abort(claim_id, by=by)
-
-    async def find(self, ref: UUID) -> Claim:
-        """A claim by its id or its instance; tombstones by id. Raises UnknownClaim."""
-        return await self._claims.find(ref)
-
-    async def confirm(self, ref: UUID, *, by: Holder) -> Claim:
-        """See `Claims.confirm`."""
-        return await self._claims.confirm(ref, by=by)
-
-    async def renew(self, ref: UUID, *, by: Holder, lease_seconds: float | None = None) -> Claim:
-        """See `Claims.renew`."""
-        return await self._claims.renew(ref, by=by, lease_seconds=lease_seconds)
-
-    async def update(self, ref: UUID, change: ClaimUpdate, *, by: Holder) -> Claim:
-        """See `Updates.update`."""
-        return await self._updates.update(ref, change, by=by)
-
-    async def abort(self, ref: UUID, *, by: Holder) -> Claim:
-        """See `Claims.abort`."""
-        return await self._claims.abort(ref, by=by)
-
-    async def release(self, ref: UUID, *, by: Holder) -> Claim:
-        """See `Claims.release`."""
-        return await self._claims.release(ref, by=by)
-
-    async def list_claims(
-        self,
-        *,
-        states: frozenset[ClaimState] = LIVE,
-        instance_uuid: UUID | None = None,
-        limit: int = 100,
-        marker: UUID | None = None,
-    ) -> tuple[Claim, ...]:
-        """Claims by ascending id, after `marker`; live ones come from memory."""
-        source = self._parts.register.list_claims
-        if states <= LIVE:
-            return source(states=states, instance_uuid=instance_uuid, limit=limit, marker=marker)
-        return await self._store.list_claims(
-            states=states, instance_uuid=instance_uuid, limit=limit, marker=marker
-        )
-
-    # -- what takes no new claims --------------------------------------------------------------
-
-    def cordons(self) -> tuple[Cordon, ...]:
-        """Those that are not lifted, dirty devices included, by kind, subject and cause."""
-        return self._cordons.list_cordons()
-
-    async def cordon(self, kind: CordonKind, subject: str, *, reason: str, by: Holder) -> Cordon:
-        """See `Cordons.cordon`."""
-        return await self._cordons.cordon(kind, subject, reason=reason, by=by)
-
-    async def uncordon(
-        self,
-        kind: CordonKind,
-        subject: str,
-        *,
-        by: Holder,
-        reason: str | None = None,
-        cause: CordonCause | None = None,
-    ) -> Cordon | None:
-        """See `Cordons.uncordon`; null when nothing kept new claims off it."""
-        return await self._cordons.uncordon(kind, subject, by=by, reason=reason, cause=cause)
 
     # -- history and audits --------------------------------------------------------------------
 
