@@ -118,6 +118,10 @@ class Store(Protocol):
         """
         ...
 
+    async def find_ended_of_move(self, move_id: UUID) -> tuple[Claim, ...]:
+        """Tombstones of claims that were one end of a move, by ascending id."""
+        ...
+
     async def list_events(
         self,
         *,

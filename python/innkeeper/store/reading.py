@@ -84,6 +84,14 @@ class Reader:
             query = query.where(claims.c.instance_uuid == str(instance_uuid))
         return await self._page(query, claims.c.id, str(marker or ""), self._read_claim)
 
+    async def find_ended_of_move(self, move_id: UUID) -> tuple[Claim, ...]:
+        """Looked for in the texts: so rare a question is not worth an index that every write keeps."""
+        query = self._select(claims, claims.c.id).where(
+            claims.c.live == 0, claims.c.body.contains(str(move_id))
+        )
+        found = await self._parse(await self._fetch(query.order_by(claims.c.id)), self._read_claim)
+        return tuple(one for one in found if one.move is not None and one.move.id == move_id)
+
     async def list_events(
         self, after: int, claim_id: UUID | None, instance_uuid: UUID | None, limit: int
     ) -> tuple[Event, ...]:

@@ -103,6 +103,9 @@ class SqliteStore:
         reader = self._require_open(self._reader)
         return await reader.list_claims(states, instance_uuid, limit, marker)
 
+    async def find_ended_of_move(self, move_id: UUID) -> tuple[Claim, ...]:  # noqa: D102
+        return await self._require_open(self._reader).find_ended_of_move(move_id)
+
     async def list_events(  # noqa: D102
         self,
         *,

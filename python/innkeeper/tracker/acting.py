@@ -10,11 +10,22 @@ import anyio
 import anyio.to_thread
 
 from innkeeper.errors import InnkeeperError
-from innkeeper.objects import Claim, ClaimSpec, ClaimState, ClaimUpdate, Holder, Request
+from innkeeper.objects import (
+    Claim,
+    ClaimSpec,
+    ClaimState,
+    ClaimUpdate,
+    Departure,
+    Holder,
+    MoveSpec,
+    MoveState,
+    Request,
+)
 from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
 from innkeeper.tracker.bookings_source import LIVE
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.cordons import Cordons
+from innkeeper.tracker.moves import Moves
 from innkeeper.tracker.placing import Placed, Placing
 from innkeeper.tracker.processes import tie
 from innkeeper.tracker.showing import Showing
@@ -26,6 +37,7 @@ class Acting(Showing):
 
     _claims: Claims
     _placing: Placing
+    _moves: Moves
     _updates: Updates
     _cordons: Cordons
 
@@ -73,10 +85,11 @@ class Acting(Showing):
         *,
         holder: Holder | None = None,
         wait_seconds: float | None = None,
+        move: MoveSpec | None = None,
     ) -> AsyncIterator[Claim]:
-        """Hold room while an instance is built: confirmed on leaving, aborted on an exception."""
+        """Hold room while an instance is built, or moves here: confirmed on leaving, aborted on an exception."""
         holder = holder or Holder()
-        spec = ClaimSpec(instance_uuid=instance_uuid, request=request, holder=holder)
+        spec = ClaimSpec(instance_uuid=instance_uuid, request=request, holder=holder, move=move)
         claim = (await self.place(spec, wait_seconds=wait_seconds)).claim
         try:
             yield claim
@@ -130,6 +143,32 @@ class Acting(Showing):
         return await self._store.list_claims(
             states=states, instance_uuid=instance_uuid, limit=limit, marker=marker
         )
+
+    # -- moves ---------------------------------------------------------------------------------
+
+    async def depart(self, ref: UUID, departure: Departure, *, by: Holder) -> Claim:
+        """See `Moves.depart`."""
+        return await self._moves.depart(ref, departure, by=by)
+
+    async def confirm_move(self, move_id: UUID, *, by: Holder) -> tuple[Claim, ...]:
+        """The instance stays where it arrived; see `Moves.settle`."""
+        return await self._moves.settle(move_id, MoveState.CONFIRMED, by=by)
+
+    async def revert_move(self, move_id: UUID, *, by: Holder) -> tuple[Claim, ...]:
+        """The instance goes back to where it was; see `Moves.settle`."""
+        return await self._moves.settle(move_id, MoveState.REVERTED, by=by)
+
+    async def fail_move(self, move_id: UUID, *, by: Holder) -> tuple[Claim, ...]:
+        """The move did not work, and the instance is where it was; see `Moves.settle`."""
+        return await self._moves.settle(move_id, MoveState.FAILED, by=by)
+
+    async def find_move(self, move_id: UUID) -> tuple[Claim, ...]:
+        """See `Moves.find`."""
+        return await self._moves.find(move_id)
+
+    def moving(self) -> tuple[Claim, ...]:
+        """The claims that are one end of an open move, by id."""
+        return tuple(sorted(self._parts.register.moving(), key=lambda claim: claim.id))
 
     # -- what takes no new claims --------------------------------------------------------------
 

@@ -1,55 +1,29 @@
-"""What happens to a claim after it was placed: confirmed, renewed, ended.
-
-An end is written first and unbooked after, so nobody gets a device whose release could still be lost.
-"""
+"""What happens to a claim after it was placed: confirmed, renewed, ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 import anyio.to_thread
 
-from innkeeper.errors import AlreadyReleased, NoLease, NotPending, UnknownClaim
-from innkeeper.objects import Claim, ClaimState, Event, EventKind, Holder, Process
-from innkeeper.objects.cordon import Cordon
-from innkeeper.tracker.cordons import cordon_event
-from innkeeper.tracker.dirt import dirt_of
+from innkeeper.errors import AlreadyReleased, MoveConflict, NoLease, NotPending, UnknownClaim
+from innkeeper.objects import Claim, ClaimState, EventKind, Holder, MoveState, Process
+from innkeeper.tracker.changes import Change, Changes
 from innkeeper.tracker.lapses import Cause
+from innkeeper.tracker.move_steps import arrived, ended, given_up, settled
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import tie_again
-from innkeeper.tracker.sync import refresh_marks
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a claim ends: its last state and the history entry that says why."""
-
-    state: ClaimState
-    kind: EventKind
-
-
-ABORT = Ending(ClaimState.ABORTED, EventKind.ABORTED)
-RELEASE = Ending(ClaimState.RELEASED, EventKind.RELEASED)
-PROCESS_ENDED = Ending(ClaimState.RELEASED, EventKind.PROCESS_ENDED)
 
 
 class Claims:
     """Takes placed claims through the rest of their lives."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, changes: Changes) -> None:
         self._parts = parts
-
-    def unbook(self, claims: Sequence[Claim]) -> None:
-        """Give back what these hold in memory, and let those who wait have it."""
-        for claim in claims:
-            self._parts.ledger.unbook(str(claim.id))
-            self._parts.register.forget_instance(claim.instance_uuid, claim.id)
-        self._parts.line.serve()
+        self._changes = changes
 
     async def find(self, ref: UUID) -> Claim:
         """A live claim by its id or instance, or a tombstone by its id.
@@ -67,26 +41,24 @@ class Claims:
         return claim
 
     async def confirm(self, ref: UUID, *, by: Holder) -> Claim:
-        """The instance was built: the claim stays until it is released, or its lease ends.
+        """The instance was built, or has arrived: the claim stays until it is released, or its lease ends.
 
         Confirming twice is confirming once.
 
         Raises:
             UnknownClaim, AlreadyReleased, OutcomeUnknown, StoreError
         """
-        claim_id = (await self.find(ref)).id
-        async with self._parts.register.turn(claim_id):
-            claim = await self.find_live(claim_id)
+        async with self.turn((await self.find(ref)).id) as claim:
             if claim.state is ClaimState.CONFIRMED:
                 return claim
             lease = claim.lease_seconds
-            return await self._change(
-                claim,
-                EventKind.CONFIRMED,
-                by,
-                state=ClaimState.CONFIRMED,
-                expires_at=later(self._parts.clock.now(), lease) if lease else None,
-            )
+            expires_at = later(self._parts.clock.now(), lease) if lease else None
+            if claim.is_arriving:
+                changes = arrived(claim, self._other_end(claim), expires_at)
+            else:
+                update = {"state": ClaimState.CONFIRMED, "expires_at": expires_at}
+                changes = [Change(claim.model_copy(update=update), EventKind.CONFIRMED)]
+            return (await self._changes.write(changes, by=by))[0]
 
     async def renew(self, ref: UUID, *, by: Holder, lease_seconds: float | None) -> Claim:
         """Start the lease, or the time to confirm, anew; a new lease length replaces the old.
@@ -95,9 +67,7 @@ class Claims:
             NoLease: confirmed without a lease and none is given.
             UnknownClaim, AlreadyReleased, OutcomeUnknown, StoreError
         """
-        claim_id = (await self.find(ref)).id
-        async with self._parts.register.turn(claim_id):
-            claim = await self.find_live(claim_id)
+        async with self.turn((await self.find(ref)).id) as claim:
             lease = lease_seconds or claim.lease_seconds
             if lease is None and claim.state is ClaimState.CONFIRMED:
                 raise NoLease(
@@ -105,26 +75,22 @@ class Claims:
                     "there is nothing to renew",
                     claim_id=str(claim.id),
                 )
-            return await self._change(
-                claim,
-                EventKind.RENEWED,
-                by,
-                lease_seconds=lease,
-                expires_at=later(
-                    self._parts.clock.now(), lease or self._parts.config.claims.pending_timeout
-                ),
-            )
+            seconds = lease or self._parts.config.claims.pending_timeout
+            update = {
+                "lease_seconds": lease,
+                "expires_at": later(self._parts.clock.now(), seconds),
+            }
+            change = Change(claim.model_copy(update=update), EventKind.RENEWED)
+            return (await self._changes.write([change], by=by))[0]
 
     async def abort(self, ref: UUID, *, by: Holder) -> Claim:
-        """End a claim whose instance was not built.
+        """End a claim whose instance was not built, or did not arrive.
 
         Raises:
             NotPending: it is confirmed; release it.
             UnknownClaim, AlreadyReleased, OutcomeUnknown, StoreError
         """
-        claim_id = (await self.find(ref)).id
-        async with self._parts.register.turn(claim_id):
-            claim = await self.find_live(claim_id)
+        async with self.turn((await self.find(ref)).id) as claim:
             if claim.state is not ClaimState.PENDING:
                 raise NotPending(
                     f"claim {claim.id} is {claim.state}, only a pending one can be aborted; "
@@ -132,19 +98,21 @@ class Claims:
                     claim_id=str(claim.id),
                     state=claim.state,
                 )
-            return (await self.end([claim], ABORT, by=by))[0]
+            return await self._end(claim, EventKind.ABORTED, by=by)
 
     async def release(self, ref: UUID, *, by: Holder) -> Claim:
         """Give back what the claim holds; a pending one is aborted.
 
+        By its instance all that this holds here is given back, both ends of a move too.
+
         Raises:
+            MoveConflict: the instance is still on this claim, and moves within the host.
             UnknownClaim, AlreadyReleased, OutcomeUnknown, StoreError
         """
-        claim_id = (await self.find(ref)).id
-        async with self._parts.register.turn(claim_id):
-            claim = await self.find_live(claim_id)
-            pending = claim.state is ClaimState.PENDING
-            return (await self.end([claim], ABORT if pending else RELEASE, by=by))[0]
+        async with self.turn((await self.find(ref)).id) as claim:
+            if ref == claim.instance_uuid:
+                return await self._end_instance(claim, EventKind.RELEASED, by=by)
+            return await self._end(claim, EventKind.RELEASED, by=by)
 
     async def end_due(self, claim_id: UUID, cause: Cause) -> None:
         """End a claim that nobody ends; not when it was confirmed or renewed meanwhile.
@@ -152,7 +120,7 @@ class Claims:
         Raises:
             OutcomeUnknown, StoreError, HostUnreadable: it is still held; try again.
         """
-        async with self._parts.register.turn(claim_id):
+        async with self._together(claim_id):
             claim = self._parts.register.find(claim_id)
             if claim is None:
                 return
@@ -160,9 +128,9 @@ class Claims:
                 case Cause.TIME:
                     await self._lapse(claim)
                 case Cause.PROCESS:
-                    await self.end([claim], PROCESS_ENDED, by=None)
+                    await self._end_instance(claim, EventKind.PROCESS_ENDED, by=None)
                 case Cause.CALLER if claim.state is ClaimState.PENDING:
-                    await self.end([claim], ABORT, by=None)
+                    await self._end(claim, EventKind.ABORTED, by=None)
                 case Cause.START if claim.process is not None:
                     await self._watch_again(claim, claim.process)
 
@@ -172,15 +140,71 @@ class Claims:
             return
         if claim.expires_at > self._parts.clock.now():
             self._parts.expiries.arm(claim)
+        elif claim.is_arriving:
+            await self._end(claim, EventKind.LAPSED, by=None)
         else:
-            await self.end([claim], Ending(_end_of(claim), EventKind.LAPSED), by=None)
+            await self._end_instance(claim, EventKind.LAPSED, by=None)
 
     async def _watch_again(self, claim: Claim, process: Process) -> None:
         tied = await anyio.to_thread.run_sync(tie_again, process)
         if tied is None:
-            await self.end([claim], PROCESS_ENDED, by=None)
+            await self._end_instance(claim, EventKind.PROCESS_ENDED, by=None)
         else:
             self._parts.processes.watch(claim.id, tied.take())
+
+    async def _end(self, claim: Claim, kind: EventKind, *, by: Holder | None) -> Claim:
+        """One claim ends; the other end of its move, if it is here, goes on alone."""
+        other = self._other_end(claim)
+        if claim.is_arriving:
+            changes = given_up(claim, other, kind)
+        elif other is None:
+            changes = [ended(claim, kind)]
+        else:
+            _require_arrived(claim, other)
+            changes = settled(claim, other, MoveState.CONFIRMED)
+        return (await self._changes.write(changes, by=by))[0]
+
+    async def _end_instance(self, claim: Claim, kind: EventKind, *, by: Holder | None) -> Claim:
+        """Everything that the instance holds here."""
+        others = [one for one in self._companions(claim.id) if one.id != claim.id]
+        changes = [ended(one, kind) for one in (claim, *others)]
+        return (await self._changes.write(changes, by=by))[0]
+
+    @asynccontextmanager
+    async def turn(self, claim_id: UUID) -> AsyncIterator[Claim]:
+        """A live claim in its turn, together with whatever else its instance holds here.
+
+        Raises:
+            UnknownClaim, AlreadyReleased, OutcomeUnknown
+        """
+        async with self._together(claim_id):
+            yield await self.find_live(claim_id)
+
+    @asynccontextmanager
+    async def _together(self, claim_id: UUID) -> AsyncIterator[None]:
+        """The turns of all claims that the instance has here; which these are may change meanwhile."""
+        while True:
+            ids = self._ids_together(claim_id)
+            async with self._parts.register.turn(*ids):
+                if ids == self._ids_together(claim_id):
+                    yield
+                    return
+
+    def _ids_together(self, claim_id: UUID) -> frozenset[UUID]:
+        return frozenset((claim_id, *(claim.id for claim in self._companions(claim_id))))
+
+    def _companions(self, claim_id: UUID) -> tuple[Claim, ...]:
+        claim = self._parts.register.find(claim_id)
+        if claim is None or claim.instance_uuid is None:
+            return ()
+        return self._parts.register.of_instance(claim.instance_uuid)
+
+    def _other_end(self, claim: Claim) -> Claim | None:
+        """The claim here at the other end of the move that this one is in."""
+        if claim.move is None or not claim.move.state.open:
+            return None
+        ends = self._parts.register.of_move(claim.move.id)
+        return next((one for one in ends if one.id != claim.id), None)
 
     async def find_live(self, claim_id: UUID) -> Claim:
         """A claim that still holds something, in its turn.
@@ -194,71 +218,17 @@ class Claims:
         require_live(claim)
         return claim
 
-    async def _change(self, claim: Claim, kind: EventKind, by: Holder, **new: object) -> Claim:
-        changed = claim.model_copy(update={"updated_at": self._parts.clock.now(), **new})
-        event = event_of(kind, changed, by)
-        landed = partial(self._parts.follow, changed)
-        await self._parts.writer.write([changed], [event], landed=landed)
-        return changed
 
-    async def end(self, claims: Sequence[Claim], how: Ending, *, by: Holder | None) -> list[Claim]:
-        """Write the end of claims, then free what they held.
-
-        Devices that they leave dirty are marked before: whoever gets the ledger next finds them so.
-        """
-        update = {"state": how.state, "updated_at": self._parts.clock.now(), "expires_at": None}
-        ended = [claim.model_copy(update=update) for claim in claims]
-        events = [event_of(how.kind, claim, by) for claim in ended]
-        dirt = dirt_of(self._parts, ended)
-        events += [cordon_event(EventKind.CORDONED, cordon, by) for cordon in dirt]
-        self._parts.cordons.expect(dirt)
-        with self._leaving(ended):
-            await self._parts.writer.write(
-                ended,
-                events,
-                cordons=dirt,
-                landed=partial(self._ended, ended, dirt),
-                lost=partial(self._parts.cordons.forget, dirt),
-            )
-        return ended
-
-    @contextmanager
-    def _leaving(self, claims: Sequence[Claim]) -> Iterator[None]:
-        self._parts.leaving.end(claims)
-        try:
-            yield
-        finally:
-            self._parts.leaving.forget(claims)
-
-    def _ended(self, claims: Sequence[Claim], dirt: Sequence[Cordon]) -> None:
-        for claim in claims:
-            self._parts.follow(claim)
-        self._parts.cordons.keep(dirt)
-        refresh_marks(self._parts)
-        self.unbook(claims)
-        self._look_at_what_was_kept(claims)
-
-    def _look_at_what_was_kept(self, claims: Sequence[Claim]) -> None:
-        """A device that only its holder kept follows the host now."""
-        held = (device.address for claim in claims for device in claim.placement.devices)
-        if any(map(self._parts.offer.is_kept, held)):
-            self._parts.look_due.ring()
-
-
-def _end_of(claim: Claim) -> ClaimState:
-    pending = claim.state is ClaimState.PENDING
-    return ClaimState.ABORTED if pending else ClaimState.RELEASED
-
-
-def event_of(kind: EventKind, claim: Claim, by: Holder | None) -> Event:
-    """The history entry of what just happened to a claim."""
-    return Event(
-        at=claim.updated_at,
-        kind=kind,
-        claim_id=claim.id,
-        instance_uuid=claim.instance_uuid,
-        by=by,
-    )
+def _require_arrived(source: Claim, destination: Claim) -> None:
+    """The claim that the instance is still on does not go alone."""
+    if destination.state is ClaimState.PENDING and destination.move is not None:
+        raise MoveConflict(
+            f"instance {source.instance_uuid} is still on claim {source.id} and moves to claim "
+            f"{destination.id}: revert move {destination.move.id} first, or release by the instance's "
+            "uuid what it holds on both",
+            claim_id=str(source.id),
+            move_id=str(destination.move.id),
+        )
 
 
 def require_live(claim: Claim) -> None:

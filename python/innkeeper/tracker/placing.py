@@ -6,9 +6,9 @@ Booking happens here and in the waiting line, nowhere else. A claim is booked fi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 from uuid import UUID, uuid4
@@ -21,13 +21,18 @@ from innkeeper.objects import (
     Claim,
     ClaimSpec,
     ClaimState,
+    Departure,
+    Event,
     EventKind,
     Placement,
 )
-from innkeeper.tracker.claims import Claims, event_of, later, require_live
+from innkeeper.tracker.changes import Change, Changes, event_of
+from innkeeper.tracker.claims import later, require_live
 from innkeeper.tracker.convert import book, fingerprint
 from innkeeper.tracker.dirt import after_use
 from innkeeper.tracker.lapses import Cause
+from innkeeper.tracker.move_steps import about, departing, moved_to
+from innkeeper.tracker.moves import find_source
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import TiedProcess
 from innkeeper.tracker.writing import nothing
@@ -44,33 +49,37 @@ class Placed:
 class Placing:
     """Turns specs into written claims."""
 
-    def __init__(self, parts: Parts, claims: Claims) -> None:
+    def __init__(self, parts: Parts, changes: Changes) -> None:
         self._parts = parts
-        self._claims = claims
+        self._changes = changes
 
     async def place(
         self, spec: ClaimSpec, *, wait_seconds: float | None, tied: TiedProcess | None
     ) -> Placed:
         """Book and write one claim; the answer comes after the write.
 
-        A claim that is tied to a process is confirmed at once; its pidfd is taken over.
+        A claim that is tied to a process is confirmed at once; its pidfd is taken over. One that an
+        instance moves to leaves what it has as it is.
 
         Raises:
-            BadRequest: see `Parts.resolve`.
+            BadRequest: see `Parts.resolve` and `find_source`.
+            MoveConflict, UnknownClaim: see `find_source`.
             NoFit, Undecided, ClaimConflict, InstanceClaimed, AlreadyReleased, TooManyWaiting,
             Draining, OutcomeUnknown, StoreError
         """
         self._require_open()
         ask = _Ask.of(spec)
-        async with self._parts.register.turn(ask.id):
+        async with self._turn([ask]):
             standing = await self._standing(ask)
             if standing is not None:
                 return Placed(_require_same_process(standing, tied), replayed=True)
+            source = find_source(self._parts, spec)
+            _require_possible(spec, source, wait_seconds=wait_seconds, tied=tied)
             with self._instance_reserved(ask):
                 placement = await self._find_room(ask, wait_seconds)
-            claim = self._new_claim(ask, placement)
+            claim = self._new_claim(ask, placement, source)
             if tied is None:
-                await self._write_placed([claim])
+                await self._write_placed([claim], _leaving([claim], [source]))
             else:
                 claim = self._tied_claim(claim, tied)
                 await self._write_tied(claim, tied)
@@ -85,15 +94,38 @@ class Placing:
         self._require_open()
         asks = [_Ask.of(spec) for spec in specs]
         _require_distinct(asks)
-        async with self._parts.register.turn(*(ask.id for ask in asks)):
+        async with self._turn(asks):
             standing = [await self._standing(ask) for ask in asks]
             fresh = self._book_all(asks, standing)
             if fresh:
-                await self._write_placed(list(fresh.values()))
+                claims = list(fresh.values())
+                await self._write_placed(claims, _leaving(claims, map(self._source_of, claims)))
         return tuple(
             Placed(fresh[index], replayed=False) if claim is None else Placed(claim, replayed=True)
             for index, claim in enumerate(standing)
         )
+
+    @asynccontextmanager
+    async def _turn(self, asks: Sequence[_Ask]) -> AsyncIterator[None]:
+        """That of the claims, and of those here that instances are to leave for them."""
+        while True:
+            ids = self._ids(asks)
+            async with self._parts.register.turn(*ids):
+                if ids == self._ids(asks):
+                    yield
+                    return
+
+    def _ids(self, asks: Sequence[_Ask]) -> frozenset[UUID]:
+        moving = (ask.spec.instance_uuid for ask in asks if ask.spec.move is not None)
+        there = (self._parts.register.of_instance(one) for one in moving if one is not None)
+        return frozenset((*(ask.id for ask in asks), *(one.id for some in there for one in some)))
+
+    def _source_of(self, claim: Claim) -> Claim | None:
+        """The claim here that it was booked beside."""
+        origin = claim.move.origin if claim.move is not None else None
+        if origin is None or origin.claim_id is None:
+            return None
+        return self._parts.register.find(origin.claim_id)
 
     def _require_open(self) -> None:
         if self._parts.draining:
@@ -120,7 +152,11 @@ class Placing:
 
     @contextmanager
     def _instance_reserved(self, ask: _Ask) -> Iterator[None]:
-        self._parts.register.reserve_instance(ask.spec.instance_uuid, ask.id)
+        instance_uuid = ask.spec.instance_uuid
+        if ask.spec.move is not None and instance_uuid is not None:
+            self._parts.register.reserve_arrival(instance_uuid, ask.id)
+        else:
+            self._parts.register.reserve_instance(instance_uuid, ask.id)
         try:
             yield
         except BaseException:
@@ -149,15 +185,16 @@ class Placing:
         try:
             for index, ask in enumerate(asks):
                 if standing[index] is None:
+                    source = find_source(self._parts, ask.spec)
                     with self._instance_reserved(ask):
-                        booked[index] = self._new_claim(ask, self._book_now(ask))
+                        booked[index] = self._new_claim(ask, self._book_now(ask), source)
         except InnkeeperError as refusal:
-            self._claims.unbook(list(booked.values()))
+            self._changes.unbook(list(booked.values()))
             refusal.details["index"] = index
             raise
         return booked
 
-    def _new_claim(self, ask: _Ask, placement: Placement) -> Claim:
+    def _new_claim(self, ask: _Ask, placement: Placement, source: Claim | None) -> Claim:
         now, spec = self._parts.clock.now(), ask.spec
         patience = spec.lease_seconds or self._parts.config.claims.pending_timeout
         return Claim(
@@ -175,6 +212,7 @@ class Placing:
             created_at=now,
             updated_at=now,
             expires_at=later(now, patience),
+            move=moved_to(spec.move, self._parts.node, source) if spec.move else None,
         )
 
     def _tied_claim(self, claim: Claim, tied: TiedProcess) -> Claim:
@@ -191,22 +229,27 @@ class Placing:
         """Watched from the moment it is durable, by the descriptor that is there already."""
         pidfd = tied.take()
         landed = partial(self._parts.processes.watch, claim.id, pidfd)
-        await self._write_placed([claim], landed=landed, lost=partial(os.close, pidfd))
+        await self._write_placed([claim], (), landed=landed, lost=partial(os.close, pidfd))
 
     async def _write_placed(
         self,
         claims: list[Claim],
+        leaving: Sequence[Change],
         *,
         landed: Callable[[], None] = nothing,
         lost: Callable[[], None] = nothing,
     ) -> None:
         """Write new claims; a caller who was cancelled meanwhile gets nothing and holds nothing."""
-        events = [event_of(EventKind.CLAIMED, claim, claim.holder) for claim in claims]
+        told = [one.claim for one in leaving]
+        events = [
+            *(_claimed(claim) for claim in claims),
+            *(event_of(one.kind, one.claim, claims[0].holder, one.details) for one in leaving),
+        ]
         try:
             await self._parts.writer.write(
-                claims,
+                [*told, *claims],
                 events,
-                landed=partial(self._landed, claims, landed),
+                landed=partial(self._landed, [*told, *claims], landed),
                 lost=partial(self._lost, claims, lost),
             )
             await checkpoint_if_cancelled()
@@ -222,7 +265,7 @@ class Placing:
 
     def _lost(self, claims: Sequence[Claim], lost: Callable[[], None]) -> None:
         lost()
-        self._claims.unbook(claims)
+        self._changes.unbook(claims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +279,42 @@ class _Ask:
     @classmethod
     def of(cls, spec: ClaimSpec) -> Self:
         return cls(spec, spec.claim_id or uuid4(), fingerprint(spec))
+
+
+def _claimed(claim: Claim) -> Event:
+    details = about(claim.move) if claim.move is not None else {}
+    return event_of(EventKind.CLAIMED, claim, claim.holder, details)
+
+
+def _leaving(claims: Iterable[Claim], sources: Iterable[Claim | None]) -> list[Change]:
+    """The claims here that instances are to leave for these, each told so."""
+    found = []
+    for claim, source in zip(claims, sources, strict=True):
+        if source is not None and claim.move is not None:
+            departure = Departure(id=claim.move.id, kind=claim.move.kind, destination=claim.node)
+            change = departing(source, departure)
+            told = change.claim.model_copy(update={"updated_at": claim.created_at})
+            found.append(replace(change, claim=told))
+    return found
+
+
+def _require_possible(
+    spec: ClaimSpec,
+    source: Claim | None,
+    *,
+    wait_seconds: float | None,
+    tied: TiedProcess | None,
+) -> None:
+    """What a move cannot have: it is confirmed when the instance has arrived, and its source does not wait."""
+    if spec.move is not None and tied is not None:
+        raise BadRequest(
+            "a claim with a move is confirmed when its instance has arrived: leave `pid` out"
+        )
+    if source is not None and wait_seconds is not None:
+        raise BadRequest(
+            "a resize within the host does not wait for room, since nothing could be done with the "
+            "instance meanwhile: leave `wait_seconds` out and ask again"
+        )
 
 
 def _require_distinct(asks: Sequence[_Ask]) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 import anyio
 
 from innkeeper.errors import InstanceClaimed, OutcomeUnknown
-from innkeeper.objects import Claim, ClaimState, PlacedDevice
+from innkeeper.objects import Claim, ClaimState, PlacedDevice, Side
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ class Register:
         """The claim that the instance lives by."""
         self._arriving: dict[UUID, UUID] = {}
         """The claim that it moves to, beside the one that it may have here."""
+        self._by_move: dict[UUID, set[UUID]] = {}
         self._turns: dict[UUID, _Turn] = {}
         self._in_doubt: set[UUID] = set()
         self._watches: list[set[UUID]] = []
@@ -62,8 +63,13 @@ class Register:
 
     def of_move(self, move_id: UUID) -> tuple[Claim, ...]:
         """The claims here that are, or last were, one end of a move; the source first."""
-        ends = [one for one in self._claims.values() if one.move and one.move.id == move_id]
-        return tuple(sorted(ends, key=lambda claim: (claim.is_arriving, claim.id)))
+        ids = self._by_move.get(move_id, ())
+        return tuple(sorted(map(self._claims.__getitem__, ids), key=_source_first))
+
+    def moving(self) -> tuple[Claim, ...]:
+        """The claims that are one end of an open move."""
+        ends = (self._claims[claim_id] for ids in self._by_move.values() for claim_id in ids)
+        return tuple(claim for claim in ends if claim.move is not None and claim.move.state.open)
 
     def device_holders(self) -> dict[str, UUID]:
         """Claim by device address."""
@@ -114,18 +120,33 @@ class Register:
                 self._drop(claim)
 
     def _keep(self, claim: Claim) -> None:
-        if claim.id not in self._claims:
+        before = self._claims.get(claim.id)
+        if before is None:
             insort(self._ids, claim.id)
+        elif before.move is not None:
+            self._forget_move(before)
         self._claims[claim.id] = claim
+        if claim.move is not None:
+            self._by_move.setdefault(claim.move.id, set()).add(claim.id)
         if claim.instance_uuid is not None:
             self.forget_instance(claim.instance_uuid, claim.id)
             slots = self._arriving if claim.is_arriving else self._by_instance
             slots[claim.instance_uuid] = claim.id
 
     def _drop(self, claim: Claim) -> None:
-        if self._claims.pop(claim.id, None) is not None:
+        before = self._claims.pop(claim.id, None)
+        if before is not None:
             del self._ids[bisect_left(self._ids, claim.id)]
+            self._forget_move(before)
         self.forget_instance(claim.instance_uuid, claim.id)
+
+    def _forget_move(self, claim: Claim) -> None:
+        if claim.move is None:
+            return
+        ends = self._by_move[claim.move.id]
+        ends.discard(claim.id)
+        if not ends:
+            del self._by_move[claim.move.id]
 
     def reserve_instance(self, instance_uuid: UUID | None, claim_id: UUID) -> None:
         """Make sure that nobody else claims for the instance while this claim is being written.
@@ -143,9 +164,11 @@ class Register:
         """The same for a claim that the instance moves to; it may hold one here.
 
         Raises:
-            InstanceClaimed: it is on its way here already.
+            InstanceClaimed: it is on its way here already, or a claim for it is being written.
         """
         self._require_free(self._arriving, instance_uuid, claim_id)
+        if self._by_instance.get(instance_uuid) not in self._claims:
+            self._require_free(self._by_instance, instance_uuid, claim_id)
         self._arriving[instance_uuid] = claim_id
 
     def _require_free(
@@ -236,3 +259,7 @@ class Register:
             yield seen
         finally:
             self._watches.remove(seen)
+
+
+def _source_first(claim: Claim) -> tuple[bool, UUID]:
+    return claim.move is not None and claim.move.side is Side.DESTINATION, claim.id

@@ -32,12 +32,14 @@ from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.acting import Acting
 from innkeeper.tracker.audits import Audits
 from innkeeper.tracker.bookings_source import BookingsSource
+from innkeeper.tracker.changes import Changes
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.cleaning import Cleaning
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.ends import Ends
 from innkeeper.tracker.findings import Findings
 from innkeeper.tracker.host_source import HostSource
+from innkeeper.tracker.moves import Moves
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placing
@@ -109,8 +111,10 @@ class Tracker(Acting):
         self.opened: Opened = opening.opened
         self._parts: Parts = opening.parts
         self._processes = self._parts.processes
-        self._claims = Claims(self._parts)
-        self._placing = Placing(self._parts, self._claims)
+        changes = Changes(self._parts)
+        self._claims = Claims(self._parts, changes)
+        self._placing = Placing(self._parts, changes)
+        self._moves = Moves(self._parts, self._claims, changes)
         self._updates = Updates(self._parts, self._claims)
         self._cordons = Cordons(self._parts)
         self._cleaning = Cleaning(self._parts, self._cordons)

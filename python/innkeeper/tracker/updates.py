@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from uuid import UUID
 
-from innkeeper.errors import Draining
+from innkeeper.errors import Draining, MoveConflict
 from innkeeper.objects import Claim, ClaimUpdate, EventKind, Holder, Placement, Request
 from innkeeper.requests.updating import updated
-from innkeeper.tracker.claims import Claims, event_of
+from innkeeper.tracker.changes import event_of
+from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.convert import object_reasons, placement_object
 from innkeeper.tracker.parts import Parts
 
@@ -34,11 +35,13 @@ class Updates:
         Raises:
             BadRequest: see `updated`.
             NoFit: every reason; it holds what it held.
+            MoveConflict: it is one end of a move that is not settled.
             UnknownClaim, AlreadyReleased, Draining, OutcomeUnknown, StoreError
         """
         claim_id = (await self._claims.find(ref)).id
         async with self._parts.register.turn(claim_id):
             claim = await self._claims.find_live(claim_id)
+            _require_settled(claim)
             request = updated(claim.request, change)
             if request == claim.request:
                 return claim
@@ -92,6 +95,17 @@ class Updates:
         """It holds what this form of it says, and somebody may have waited for the rest."""
         self._parts.ledger.settle(str(claim.id), claim.placement)
         self._parts.line.serve()
+
+
+def _require_settled(claim: Claim) -> None:
+    """What a move may come back to stays what it is."""
+    if claim.move is not None and claim.move.state.open:
+        raise MoveConflict(
+            f"claim {claim.id} is in move {claim.move.id} from {claim.move.source} to "
+            f"{claim.move.destination}: confirm or revert that first",
+            claim_id=str(claim.id),
+            move_id=str(claim.move.id),
+        )
 
 
 def _differences(before: Request, after: Request) -> dict[str, int | None]:

@@ -1,0 +1,125 @@
+"""The next forms of claims made durable: one change set for all that belongs together.
+
+An end is written first and unbooked after, so nobody gets a device whose release could still be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from innkeeper.objects import Claim, Event, EventKind, Holder
+from innkeeper.objects.cordon import Cordon
+from innkeeper.tracker.cordons import cordon_event
+from innkeeper.tracker.dirt import dirt_of
+from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.sync import refresh_marks
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The next form of a claim, and what the history says of it."""
+
+    claim: Claim
+    kind: EventKind
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Changes:
+    """Writes them, and frees what ended."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def write(self, changes: Sequence[Change], *, by: Holder | None) -> tuple[Claim, ...]:
+        """All of them or none; the claims in their new form.
+
+        Devices that ended claims leave dirty are marked with them: whoever gets the ledger next finds
+        them so. To be called in the claims' turn.
+
+        Raises:
+            OutcomeUnknown: what they hold stays held.
+            StoreError: nothing was written.
+        """
+        now = self._parts.clock.now()
+        claims = [one.claim.model_copy(update={"updated_at": now}) for one in changes]
+        events = [
+            event_of(one.kind, claim, by, one.details)
+            for one, claim in zip(changes, claims, strict=True)
+        ]
+        ended = [claim for claim in claims if not claim.state.live]
+        if ended:
+            await self._write_ends(claims, ended, events, by)
+        else:
+            await self._parts.writer.write(claims, events, landed=partial(self._follow, claims))
+        return tuple(claims)
+
+    async def _write_ends(
+        self,
+        claims: Sequence[Claim],
+        ended: Sequence[Claim],
+        events: list[Event],
+        by: Holder | None,
+    ) -> None:
+        dirt = dirt_of(self._parts, ended)
+        events += [cordon_event(EventKind.CORDONED, cordon, by) for cordon in dirt]
+        self._parts.cordons.expect(dirt)
+        with self._leaving(ended):
+            await self._parts.writer.write(
+                claims,
+                events,
+                cordons=dirt,
+                landed=partial(self._ended, claims, ended, dirt),
+                lost=partial(self._parts.cordons.forget, dirt),
+            )
+
+    @contextmanager
+    def _leaving(self, claims: Sequence[Claim]) -> Iterator[None]:
+        self._parts.leaving.end(claims)
+        try:
+            yield
+        finally:
+            self._parts.leaving.forget(claims)
+
+    def _ended(
+        self, claims: Sequence[Claim], ended: Sequence[Claim], dirt: Sequence[Cordon]
+    ) -> None:
+        self._follow(claims)
+        self._parts.cordons.keep(dirt)
+        refresh_marks(self._parts)
+        self.unbook(ended)
+        self._look_at_what_was_kept(ended)
+
+    def _follow(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self._parts.follow(claim)
+
+    def unbook(self, claims: Sequence[Claim]) -> None:
+        """Give back what these hold in memory, and let those who wait have it."""
+        for claim in claims:
+            self._parts.ledger.unbook(str(claim.id))
+            self._parts.register.forget_instance(claim.instance_uuid, claim.id)
+        self._parts.line.serve()
+
+    def _look_at_what_was_kept(self, claims: Sequence[Claim]) -> None:
+        """A device that only its holder kept follows the host now."""
+        held = (device.address for claim in claims for device in claim.placement.devices)
+        if any(map(self._parts.offer.is_kept, held)):
+            self._parts.look_due.ring()
+
+
+def event_of(
+    kind: EventKind, claim: Claim, by: Holder | None, details: Mapping[str, Any] | None = None
+) -> Event:
+    """The history entry of what just happened to a claim."""
+    return Event(
+        at=claim.updated_at,
+        kind=kind,
+        claim_id=claim.id,
+        instance_uuid=claim.instance_uuid,
+        by=by,
+        details=dict(details or {}),
+    )

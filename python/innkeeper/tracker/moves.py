@@ -1,0 +1,221 @@
+"""A move between two claims: begun on the destination, told to the source, settled on both.
+
+Source and destination may be one host, which is what a resize does where it can; then every step
+changes both claims in one change set. On two hosts each is told by whoever moves the instance; both
+hold what they hold until they are told the outcome, so nothing depends on when that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from innkeeper.errors import (
+    BadRequest,
+    InstanceClaimed,
+    MoveConflict,
+    NotArrived,
+    UnknownClaim,
+    UnknownMove,
+)
+from innkeeper.objects import (
+    Claim,
+    ClaimSpec,
+    ClaimState,
+    Departure,
+    Holder,
+    MoveKind,
+    MoveState,
+    Side,
+)
+from innkeeper.tracker.changes import Changes
+from innkeeper.tracker.claims import Claims
+from innkeeper.tracker.move_steps import departing, settled
+from innkeeper.tracker.parts import Parts
+
+
+class Moves:
+    """Tells the source, and settles what arrived."""
+
+    def __init__(self, parts: Parts, claims: Claims, changes: Changes) -> None:
+        self._parts = parts
+        self._claims = claims
+        self._changes = changes
+
+    async def depart(self, ref: UUID, departure: Departure, *, by: Holder) -> Claim:
+        """The instance is to move away: its claim stays until the move is settled.
+
+        Said twice is said once.
+
+        Raises:
+            BadRequest: the destination is this node; a claim with a move does both there.
+            MoveConflict: it is in another move, or its instance is not built yet.
+            UnknownClaim, AlreadyReleased, OutcomeUnknown, StoreError
+        """
+        if departure.destination == self._parts.node:
+            raise BadRequest(
+                f"the destination is this node, {self._parts.node}: a claim with a move marks the "
+                "claim that the instance has here by itself"
+            )
+        async with self._claims.turn((await self._claims.find(ref)).id) as claim:
+            if _is_told(claim, departure):
+                return claim
+            require_movable(claim)
+            return (await self._changes.write([departing(claim, departure)], by=by))[0]
+
+    async def settle(self, move_id: UUID, outcome: MoveState, *, by: Holder) -> tuple[Claim, ...]:
+        """End what is here of a move; the claims as they are then, the source first.
+
+        Confirmed, the source gives back what it has and the destination keeps it; reverted or failed it
+        is the other way round. The same outcome again changes nothing.
+
+        Raises:
+            UnknownMove: no claim here is, or was, part of it.
+            MoveConflict: it ended in another way.
+            NotArrived: confirmed before the instance arrived.
+            OutcomeUnknown, StoreError
+        """
+        ends = self._parts.register.of_move(move_id)
+        if not any(_in_open_move(claim) for claim in ends):
+            return await self._settled_before(move_id, ends, outcome)
+        async with self._claims.turn(ends[0].id):
+            ends = self._parts.register.of_move(move_id)
+            open_ends = [claim for claim in ends if _in_open_move(claim)]
+            if not open_ends:
+                return await self._settled_before(move_id, ends, outcome)
+            source, destination = _end(open_ends, Side.SOURCE), _end(open_ends, Side.DESTINATION)
+            if outcome is MoveState.CONFIRMED:
+                _require_arrived(destination)
+            changed = await self._changes.write(settled(source, destination, outcome), by=by)
+        return tuple(sorted(changed, key=lambda claim: (not _is_source(claim), claim.id)))
+
+    async def _settled_before(
+        self, move_id: UUID, live: Sequence[Claim], outcome: MoveState
+    ) -> tuple[Claim, ...]:
+        ends = (*live, *await self._parts.store.find_ended_of_move(move_id))
+        if not ends:
+            raise UnknownMove(
+                f"no claim on this host is part of move {move_id}; `innkeeper moves` lists those that "
+                "are open",
+                move_id=str(move_id),
+            )
+        was = _outcome(ends)
+        if was is not outcome:
+            raise MoveConflict(
+                f"move {move_id} was {was} and cannot be {outcome} any more",
+                move_id=str(move_id),
+                state=was,
+            )
+        return ends
+
+    async def find(self, move_id: UUID) -> tuple[Claim, ...]:
+        """The claims here that are or were an end of it, the source first.
+
+        Raises:
+            UnknownMove, StoreError
+        """
+        live = self._parts.register.of_move(move_id)
+        ends = (*live, *await self._parts.store.find_ended_of_move(move_id))
+        if not ends:
+            raise UnknownMove(
+                f"no claim on this host is or was part of move {move_id}", move_id=str(move_id)
+            )
+        return tuple(sorted(ends, key=lambda claim: (not _is_source(claim), claim.id)))
+
+
+def require_movable(claim: Claim) -> None:
+    """Raises MoveConflict for a claim that is in a move, or whose instance is not built yet."""
+    if claim.move is not None and claim.move.state.open:
+        raise MoveConflict(
+            f"claim {claim.id} is in move {claim.move.id} from {claim.move.source} to "
+            f"{claim.move.destination}: confirm or revert that one first",
+            claim_id=str(claim.id),
+            move_id=str(claim.move.id),
+        )
+    if claim.state is ClaimState.PENDING:
+        raise MoveConflict(
+            f"claim {claim.id} is pending: its instance is not built yet, so nothing can move",
+            claim_id=str(claim.id),
+        )
+
+
+def find_source(parts: Parts, spec: ClaimSpec) -> Claim | None:
+    """The claim here that an instance is to leave for the one that is asked for; null if it is elsewhere.
+
+    Raises:
+        BadRequest: a move without an instance, or one that makes no sense within a host.
+        UnknownClaim: the source is this node, and the instance has no claim here.
+        InstanceClaimed: the source is another node, and the instance has a claim here.
+        MoveConflict: see `require_movable`.
+    """
+    move = spec.move
+    if move is None:
+        return None
+    if spec.instance_uuid is None:
+        raise BadRequest("a move is an instance's: say its instance_uuid")
+    claims = parts.register.of_instance(spec.instance_uuid)
+    resident = next((claim for claim in claims if not claim.is_arriving), None)
+    if move.source not in (None, parts.node):
+        _require_nothing_here(resident)
+        return None
+    if move.kind is not MoveKind.RESIZE:
+        raise BadRequest(
+            f"a {move.kind} goes to another host, and its source is this node, {parts.node}; only a "
+            "resize may stay (an instance that is rebuilt where it is keeps its claim)"
+        )
+    if resident is None:
+        raise UnknownClaim(
+            f"instance {spec.instance_uuid} holds no claim on {parts.node} that it could be resized "
+            "from; where it comes from another host, name that as the move's source",
+            instance_uuid=str(spec.instance_uuid),
+        )
+    require_movable(resident)
+    return resident
+
+
+def _require_nothing_here(resident: Claim | None) -> None:
+    if resident is not None:
+        raise InstanceClaimed(
+            f"instance {resident.instance_uuid} is to come from another host and holds claim "
+            f"{resident.id} on this one; release that first, or leave the move's source out",
+            instance_uuid=str(resident.instance_uuid),
+            claim_id=str(resident.id),
+        )
+
+
+def _is_told(claim: Claim, departure: Departure) -> bool:
+    """Whether the same was said before."""
+    move = claim.move
+    if move is None or not move.is_departing:
+        return False
+    return (move.id, move.kind, move.destination) == (
+        departure.id,
+        departure.kind,
+        departure.destination,
+    )
+
+
+def _require_arrived(destination: Claim | None) -> None:
+    """Of a destination elsewhere its own host knows."""
+    if destination is not None and destination.state is ClaimState.PENDING:
+        raise NotArrived(
+            f"the instance has not arrived on claim {destination.id}: confirm that claim when it runs "
+            "there, or revert the move",
+            claim_id=str(destination.id),
+        )
+
+
+def _in_open_move(claim: Claim) -> bool:
+    return claim.move is not None and claim.move.state.open
+
+
+def _is_source(claim: Claim) -> bool:
+    return claim.move is not None and claim.move.side is Side.SOURCE
+
+
+def _end(claims: Iterable[Claim], side: Side) -> Claim | None:
+    return next((one for one in claims if one.move is not None and one.move.side is side), None)
+
+
+def _outcome(ends: Iterable[Claim]) -> MoveState:
+    return next(claim.move.state for claim in ends if claim.move is not None)
