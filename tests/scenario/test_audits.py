@@ -32,6 +32,7 @@ from innkeeper.objects import (
     Host,
     Request,
 )
+from innkeeper.objects.finding_kinds import FINDING_KINDS
 from innkeeper.store.base import Commit, Store
 from innkeeper.tracker import Tracker
 
@@ -68,6 +69,15 @@ async def test_a_clean_host_has_no_findings_and_writes_nothing(make_tracker: Mak
         writes = tracker.statistics().store.change_sets
         assert (await tracker.audit()).findings == ()
         assert tracker.statistics().store.change_sets == writes
+
+
+async def test_every_kind_that_is_looked_for_is_a_known_one_of_one_source(
+    make_tracker: MakeTracker,
+) -> None:
+    async with make_tracker() as tracker:
+        kinds = [kind for source in tracker._audits.sources for kind in source.kinds]
+    assert sorted(set(kinds)) == sorted(kinds)
+    assert set(kinds) <= set(FINDING_KINDS)
 
 
 async def test_a_held_device_that_vanished_is_a_finding_until_it_is_back(

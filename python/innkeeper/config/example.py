@@ -61,7 +61,7 @@ CONFIG_EXAMPLE = """\
 [audit]
 # interval = 60.0          # seconds between two audits of what changed
 # full_interval = 3600.0   # seconds between two audits of everything
-# policy = {}              # by kind of finding: report, repair or ignore, such as { stale_report = "repair" }
+# policy = {}              # by kind of finding: report, repair or ignore, such as { placement_differs = "repair" }
 
 # History: what happened to which claim, when, and who did it.
 [events]

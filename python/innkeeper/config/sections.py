@@ -12,9 +12,11 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from innkeeper.config.device_sections import AliasSpec, DeviceSpec
 from innkeeper.config.host_sections import Cpus, PlacementSection, Reserved
+from innkeeper.config.nearest import hint, quoted
 from innkeeper.config.section import JsonText, Period, Ratio, Section, Words
 from innkeeper.errors import UnknownRelease
 from innkeeper.objects.base import Amount, CounterName, Name
+from innkeeper.objects.finding_kinds import FINDING_KINDS
 from innkeeper.objects.releases import RELEASES, release_named
 
 
@@ -68,6 +70,18 @@ class Audit(Section):
     policy: Annotated[dict[Words, Policy], Field(max_length=256)] = {}
     """By kind of finding; of the others `report`. `repair` mends it at once, `ignore` keeps it out of
     sight."""
+
+    @field_validator("policy")
+    @classmethod
+    def _require_sense(cls, policy: dict[str, Policy]) -> dict[str, Policy]:
+        for name, wanted in policy.items():
+            kind = FINDING_KINDS.get(name)
+            if kind is None:
+                near = hint(name, FINDING_KINDS)
+                raise ValueError(f"no kind of finding is called {quoted(name)}; {near}")
+            if wanted == "repair" and not kind.repairs_itself:
+                raise ValueError(f"{name} is not repaired unasked: {kind.suggestion}")
+        return policy
 
 
 class Events(Section):

@@ -62,7 +62,7 @@ class Audits:
         self._findings = findings
         self._sight = Sight()
         self._host_source = host_source
-        self._sources: tuple[Source, ...] = (self._sight, host_source, *others)
+        self.sources: tuple[Source, ...] = (self._sight, host_source, *others)
         self._turn = anyio.Lock()
         self._reported: tuple[object, ...] = ()
         self._full_due = 0.0
@@ -107,7 +107,7 @@ class Audits:
     async def _audit(self, *, full: bool) -> AuditReport:
         clock = self._parts.clock
         started, said = clock.monotonic(), self._host_source.said()
-        found = [(source, await source.compare(full=full)) for source in self._sources]
+        found = [(source, await source.compare(full=full)) for source in self.sources]
         await self._findings.follow(found)
         self._reported = said
         if full:

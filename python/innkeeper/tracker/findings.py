@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
-from innkeeper.objects import ChangeSet, Event, EventKind, Finding, Severity
+from innkeeper.objects import ChangeSet, Event, EventKind, Finding
+from innkeeper.objects.finding_kinds import FINDING_KINDS
 from innkeeper.requests.remarks import Remark
 from innkeeper.tracker.comparing import Comparison, Source
-from innkeeper.tracker.finding_kinds import SEVERITY, SUGGESTED
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.writing import Step
 
@@ -95,17 +95,17 @@ def _stays(finding: Finding, found: Sequence[tuple[Source, Comparison]]) -> bool
 
 
 def _finding(remark: Remark, now: datetime) -> Finding:
-    name = f"{remark.kind}\0{remark.subject}"
+    kind, name = FINDING_KINDS[remark.kind], f"{remark.kind}\0{remark.subject}"
     return Finding(
         id=hashlib.sha256(name.encode()).hexdigest()[:12],
         kind=remark.kind,
-        severity=SEVERITY.get(remark.kind, Severity.WARNING),
+        severity=kind.severity,
         subject=remark.subject,
         message=remark.message,
         booked=remark.booked,
         observed=remark.observed,
         claim_id=remark.claim_id,
-        suggested_repair=SUGGESTED.get(remark.kind),
+        suggested_repair=kind.suggestion,
         first_seen=now,
         last_seen=now,
     )

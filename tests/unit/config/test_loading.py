@@ -102,6 +102,12 @@ def test_a_command_that_innkeeper_runs_may_run_innkeeper() -> None:
         ("[ratios]\nvcpus = true", ["`ratios.vcpus` = True", "number"]),
         ("[audit]\ninterval = 0", ["`audit.interval` = 0", "0.01"]),
         ("[audit]\npolicy.a = 'all'", ["`audit.policy.a` = 'all'", "'report', 'repair'"]),
+        (
+            "[audit]\npolicy.device_mising = 'ignore'",
+            ["`audit.policy`", "did you mean `device_missing`?"],
+        ),
+        ("[audit]\npolicy.device_missing = 'repair'", ["`audit.policy`", "release the claim"]),
+        ("[audit]\npolicy.database_set_aside = 'repair'", ["not repaired unasked"]),
         ("[log]\nlevel = 'loud'", ["'loud'", "'debug', 'info', 'warning' or 'error'"]),
         ("[[devices]]\nvendor_id = 8086", ["`devices[1].vendor_id` = 8086", "string"]),
         ("[[devices]]\naddress = 41", ["`devices[1].address`: 41 should be text", "`*:41:*.*`"]),
