@@ -130,6 +130,13 @@ class ClaimQuery(Asked):
     marker: UUID | None = None
 
 
+class MoveQuery(Asked):
+    """Which open moves."""
+
+    limit: Limit = 100
+    marker: UUID | None = None
+
+
 class DeviceQuery(Asked):
     """Which devices; all when nothing is said."""
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from innkeeper.api.move_views import MoveList, MoveView
 from innkeeper.api.orders import ClaimOrder, CordonOrder
 from innkeeper.api.views import (
     AliasList,
@@ -144,6 +145,21 @@ class Client:
         """One claim by its id or instance."""
         return self._ask(Claim, "GET", f"/v1/claims/{ref}")
 
+    def moves(self) -> Iterator[MoveView]:
+        """Open moves, page by page."""
+        marker: str | None = None
+        while True:
+            query: Query = {"limit": PAGE, "marker": marker}
+            page = self._ask(MoveList, "GET", "/v1/moves", query=query)
+            yield from page.moves
+            if page.next_marker is None:
+                return
+            marker = str(page.next_marker)
+
+    def move(self, move_id: str) -> MoveView:
+        """One move, also after it ended."""
+        return self._ask(MoveView, "GET", f"/v1/moves/{move_id}")
+
     def fit(self, request: Request) -> FitAnswer:
         """The dry run."""
         return self._ask(FitAnswer, "POST", "/v1/fit", body=request)
@@ -164,7 +180,7 @@ class Client:
             ) from error
 
     def change(self, ref: UUID, act: str, body: BaseModel | None = None) -> Claim:
-        """`confirm`, `abort` or `renew` a claim."""
+        """`confirm`, `abort`, `renew` or `depart` a claim."""
         return self._ask(Claim, "POST", f"/v1/claims/{ref}/{act}", body=body)
 
     def update(self, ref: UUID, change: ClaimUpdate) -> Claim:
@@ -174,6 +190,10 @@ class Client:
     def release(self, ref: UUID) -> Claim:
         """Give back what a claim holds."""
         return self._ask(Claim, "DELETE", f"/v1/claims/{ref}")
+
+    def settle_move(self, move_id: str, outcome: str) -> MoveView:
+        """`confirm`, `revert` or `fail` what is here of a move."""
+        return self._ask(MoveView, "POST", f"/v1/moves/{move_id}/{outcome}")
 
     def cordon(self, order: CordonOrder) -> Cordon:
         """Keep new claims off."""

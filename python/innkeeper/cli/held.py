@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from innkeeper.cli.quantities import page_size, size
-from innkeeper.objects import PlacedCell, Placement
+from innkeeper.objects import Claim, PlacedCell, Placement
 from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
 
 
@@ -66,3 +66,13 @@ def _idle_text(cell: PlacedCell) -> str:
     busy = frozenset(cell.pins.values()) | parse_cpu_spec(cell.emulator)
     idle = format_cpu_spec(parse_cpu_spec(cell.charged) - busy)
     return f"CPUs {idle} kept idle" if idle else ""
+
+
+def moving(claim: Claim) -> str:
+    """Where its instance is going, or comes from; empty when it stays."""
+    move = claim.move
+    if move is None or not move.state.open:
+        return ""
+    if move.source == move.destination:
+        return ", resizing to" if move.is_arriving else ", resizing from"
+    return f", from {move.source}" if move.is_arriving else f", to {move.destination}"

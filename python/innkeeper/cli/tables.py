@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from innkeeper.api.move_views import MoveView
 from innkeeper.api.views import FitAnswer
 from innkeeper.cli.held import (
     cell_lines,
     hugepage_cells,
     memory_mib,
+    moving,
     pages_text,
     pins_text,
     vcpu_count,
@@ -47,7 +49,7 @@ def _claim_row(claim: Claim) -> list[str]:
     placed = claim.placement
     return [
         str(claim.id),
-        claim.state,
+        f"{claim.state}{moving(claim)}",
         claim.name or "",
         str(vcpu_count(placed) or ""),
         size(memory_mib(placed)) if memory_mib(placed) else "",
@@ -77,6 +79,16 @@ def _wide_cells(claim: Claim) -> list[str]:
         claim.holder.reason or "",
         str(claim.process.pid) if claim.process else "",
     ]
+
+
+def moves_table(moves: Iterable[MoveView]) -> str:
+    """One line a move."""
+    head = ["MOVE", "KIND", "STATE", "INSTANCE", "FROM", "TO"]
+    rows = [
+        [str(one.id), one.kind, one.state, str(one.instance_uuid), one.source, one.destination]
+        for one in moves
+    ]
+    return columns(head, rows)
 
 
 def placement_table(placement: Placement) -> str:
@@ -127,10 +139,18 @@ def claim_table(claim: Claim) -> str:
         ("holder", f"{claim.holder.project}/{claim.holder.user}"),
         ("reason", claim.holder.reason),
         ("created", f"{claim.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(claim.created_at)} ago"),
+        ("move", _move_in_words(claim)),
         ("ends", _end_in_words(claim)),
     ]
     lines = [f"  {name:<8} {printable(str(value))}" for name, value in facts if value]
     return "\n".join([f"claim {claim.id}  {claim.state}", *lines, placement_table(claim.placement)])
+
+
+def _move_in_words(claim: Claim) -> str:
+    move = claim.move
+    if move is None:
+        return ""
+    return f"{move.kind} {move.id} from {move.source} to {move.destination}: {move.state}"
 
 
 def _end_in_words(claim: Claim) -> str:

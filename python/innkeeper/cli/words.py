@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from innkeeper.api.orders import ClaimOrder
 from innkeeper.api.wrong_words import refusal_of
 from innkeeper.cli.flags import takes
+from innkeeper.cli.move_words import move_of
 from innkeeper.cli.refs import parse_uuid
 from innkeeper.cli.request_words import RequestWords, given, said
 from innkeeper.cli.spec_file import read_spec
@@ -41,6 +42,27 @@ Lease = Annotated[
     str | None, typer.Option("--lease", metavar="10m", help="Ends unless it is renewed in time.")
 ]
 Wait = Annotated[str | None, typer.Option("--wait", metavar="30s", help="Wait so long for room.")]
+MoveFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--move",
+        metavar="KIND",
+        help="The instance moves here: resize, migration, live-migration or evacuation.",
+    ),
+]
+MoveId = Annotated[
+    str | None,
+    typer.Option("--move-id", metavar="UUID", help="The move's, the same on both hosts; else new."),
+]
+Source = Annotated[
+    str | None, typer.Option("--from", metavar="NODE", help="Where it comes from; else this host.")
+]
+OriginFile = Annotated[
+    str | None,
+    typer.Option(
+        "--origin", metavar="FILE", help="Its claim there, as `claims show ID -o json` prints it."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +77,10 @@ class ClaimWords(RequestWords):
     lease: Lease = None
     wait: Wait = None
     spec: Spec = None
+    move: MoveFlag = None
+    move_id: MoveId = None
+    source: Source = None
+    origin: OriginFile = None
 
     def order(self, *, pid: int | None = None) -> ClaimOrder:
         """The claim: the spec file, then each flag over it; it has an id in any case.
@@ -81,6 +107,7 @@ class ClaimWords(RequestWords):
             name=self.name,
             lease_seconds=said(self.lease, parse_duration, "--lease"),
             wait_seconds=said(self.wait, parse_duration, "--wait"),
+            move=move_of(self.move, self.move_id, self.source, self.origin),
         )
 
 

@@ -19,7 +19,7 @@ from innkeeper.api.process_owner import require_tie_allowed
 from innkeeper.api.views import BatchAnswer, BatchResult, ClaimList
 from innkeeper.api.wrong_words import named_from
 from innkeeper.errors import InnkeeperError
-from innkeeper.objects import Claim, ClaimSpec, ClaimUpdate
+from innkeeper.objects import Claim, ClaimSpec, ClaimUpdate, Departure
 from innkeeper.tracker import Placed
 
 router: Final = APIRouter(prefix="/v1/claims", tags=["claims"])
@@ -108,10 +108,19 @@ async def update(request: Request, ref: UUID) -> Response:
 
 @router.post("/{ref}/confirm", responses=answers(Claim))
 async def confirm(request: Request, ref: UUID) -> Response:
-    """The instance was built: the claim stays until it is released, or its lease ends."""
+    """The instance was built, or has arrived: the claim stays until it is released, or its lease ends."""
     caller = await operator(request)
     parts = parts_of(request)
     return answer(await parts.tracker.confirm(ref, by=caller.holder))
+
+
+@router.post("/{ref}/depart", responses=answers(Claim), openapi_extra=asks(Departure))
+async def depart(request: Request, ref: UUID) -> Response:
+    """The instance is to move to another host: the claim stays until the move is settled."""
+    caller = await operator(request)
+    parts = parts_of(request)
+    departure = await read_model(request, Departure)
+    return answer(await parts.tracker.depart(ref, departure, by=caller.holder))
 
 
 @router.post("/{ref}/abort", responses=answers(Claim))

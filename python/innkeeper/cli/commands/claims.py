@@ -42,6 +42,8 @@ def claim(
 
 
 def _say_how_to_confirm(placed: Claim) -> None:
+    if placed.move is not None:
+        say(f"move {placed.move.id}: `innkeeper moves depart` tells the source, if it is elsewhere")
     if placed.state is ClaimState.PENDING and placed.expires_at is not None:
         say(
             f"pending: it lapses {until(placed.expires_at)}, at {placed.expires_at:%H:%M:%S} UTC, "
@@ -78,7 +80,7 @@ claims_app.command("update")(update_claim)
 
 
 def confirm(context: typer.Context, ref: Ref, output: ClaimOutput = "table") -> None:
-    """The instance was built: keep the claim until it is released, or its lease ends."""
+    """The instance was built, or arrived: keep the claim until it is released, or its lease ends."""
     named = parse_ref(ref)
     put_claim(output, session_of(context).client().change(named, "confirm"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from innkeeper.cli.held import moving
 from innkeeper.cli.picture.holders import Holders
 from innkeeper.cli.picture.lines import Block, Line, in_columns, width_of
 from innkeeper.cli.quantities import count, size, until
@@ -65,4 +66,4 @@ def _state(claim: Claim) -> Line:
         return Line.of(f"{claim.state} with pid {claim.process.pid}", "good")
     ends = f", lapses {until(claim.expires_at)}" if claim.expires_at else ""
     pending = claim.state is ClaimState.PENDING
-    return Line.of(f"{claim.state}{ends}", "odd" if pending else "good")
+    return Line.of(f"{claim.state}{moving(claim)}{ends}", "odd" if pending else "good")
