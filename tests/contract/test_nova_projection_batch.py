@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import anyio
 import pytest
@@ -36,7 +37,7 @@ from innkeeper.store.rows import encode_change_set, microseconds
 from innkeeper.store.sqlite import SqliteStore
 from innkeeper.store.tables import OLDEST_READER, VERSION, claims, ledgers, metadata
 
-OWNER = Owner(NODE, 1)
+OWNER = Owner(NODE, 1, UUID(int=1))
 
 
 def with_records(*records: VersionedObject, claim: Claim | None = None) -> ChangeSet:

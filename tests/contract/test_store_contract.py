@@ -24,7 +24,7 @@ from tests.unit.store.made import (
 )
 
 from innkeeper.clock import SystemClock
-from innkeeper.errors import BadRequest, StoreError, StoreFenced
+from innkeeper.errors import BadRequest, EventsForgotten, StoreError, StoreFenced
 from innkeeper.objects import (
     ChangeSet,
     Claim,
@@ -39,7 +39,7 @@ from innkeeper.objects import (
     Placement,
     Request,
 )
-from innkeeper.store.base import Opened, Store
+from innkeeper.store.base import EventFilter, Opened, Store
 from innkeeper.store.ownership import LOCK_NAME
 from innkeeper.store.sqlite import SqliteStore
 
@@ -117,7 +117,12 @@ async def test_each_opening_is_a_new_epoch_of_the_same_generation(site: Site) ->
     second = site.make()
     again = await second.open(boot_id="boot")
     await second.close()
-    assert again == Opened(generation=commit.generation, epoch=opened.epoch + 1)
+    assert again == Opened(
+        generation=commit.generation,
+        epoch=opened.epoch + 1,
+        ledger=opened.ledger,
+        sequence=commit.sequence,
+    )
 
 
 async def test_the_next_form_of_a_claim_replaces_the_last(store: Store) -> None:
@@ -238,6 +243,8 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "list_cordons": lambda store: store.list_cordons(),
     "was_applied": lambda store: store.was_applied(UUID(int=1)),
     "prune": lambda store: store.prune(before=START),
+    "follow_events": lambda store: store.follow_events(after=0),
+    "forget_events": lambda store: store.forget_events(before=START),
 }
 
 
@@ -404,6 +411,99 @@ async def test_prune_goes_through_many_claims_in_slices(store: Store) -> None:
     await store.apply(change_set(*ended, made_claim(0), events=()))
     assert await store.prune(before=START + timedelta(days=1)) == 1200
     assert await store.list_claims() == (made_claim(0),)
+
+
+# -- following history ------------------------------------------------------------------------
+
+
+async def test_history_is_followed_without_gaps(store: Store) -> None:
+    assert (await store.follow_events(after=0)).through == 0
+    commits = [await store.apply(change_set(made_claim(number))) for number in range(1, 8)]
+    page = await store.follow_events(after=2, limit=3)
+    assert [one.event.sequence for one in page.events] == [3, 4, 5]
+    assert [one.generation for one in page.events] == [one.generation for one in commits[2:5]]
+    assert page.through == 5
+    rest = await store.follow_events(after=page.through, limit=3)
+    assert ([one.event.sequence for one in rest.events], rest.through) == ([6, 7], 7)
+    end = await store.follow_events(after=None)
+    assert (end.events, end.through) == ((), 7)
+
+
+async def test_what_is_wanted_of_history_is_chosen_and_the_rest_is_passed(store: Store) -> None:
+    instance = uuid4()
+    one, two = made_claim(1, instance_uuid=instance), made_claim(2)
+    await store.apply(change_set(one, two))
+    await store.apply(change_set(two, events=[made_event(two, EventKind.CONFIRMED)]))
+    await store.apply(change_set(one, events=[made_event(one, EventKind.RELEASED)]))
+    ends = frozenset({EventKind.CONFIRMED, EventKind.RELEASED})
+    for wanted, sequences in [
+        (EventFilter(kinds=ends), [3, 4]),
+        (EventFilter(claim_id=two.id), [2, 3]),
+        (EventFilter(instance_uuid=instance), [1, 4]),
+        (EventFilter(ref=instance), [1, 4]),
+        (EventFilter(ref=one.id), [1, 4]),
+        (EventFilter(ref=two.id, kinds=ends), [3]),
+        (EventFilter(ref=uuid4()), []),
+    ]:
+        page = await store.follow_events(after=0, wanted=wanted)
+        assert [one.event.sequence for one in page.events] == sequences
+        assert page.through == 4
+    first = await store.follow_events(after=0, wanted=EventFilter(claim_id=one.id), limit=1)
+    assert first.through == 1
+
+
+async def test_a_place_in_another_history_is_refused(store: Store) -> None:
+    await store.apply(change_set(made_claim(1)))
+    with pytest.raises(EventsForgotten, match="ends at 1") as refusal:
+        await store.follow_events(after=2)
+    assert refusal.value.details == {"oldest": 1, "last": 1}
+
+
+async def test_old_history_is_forgotten_but_not_that_of_a_live_claim(site: Site) -> None:
+    live, ended, young = made_claim(1), made_claim(2), made_claim(1000)
+    async with site.opened() as store:
+        await store.apply(change_set(live, ended))
+        gone = made_claim(2, ClaimState.RELEASED)
+        await store.apply(change_set(gone, events=[made_event(gone, EventKind.RELEASED)]))
+        await store.apply(change_set(live, events=[made_event(live, EventKind.RENEWED)]))
+        await store.apply(change_set(young))
+        assert await store.forget_events(before=START + timedelta(seconds=500)) == 2
+        assert await store.forget_events(before=START + timedelta(seconds=500)) == 0
+    async with site.opened() as store:
+        assert [event.sequence for event in await store.list_events()] == [1, 4, 5]
+        with pytest.raises(EventsForgotten) as refusal:
+            await store.follow_events(after=2)
+        assert refusal.value.details["oldest"] == 4
+        page = await store.follow_events(after=3)
+        assert [one.event.sequence for one in page.events] == [4, 5]
+        await store.apply(change_set(made_claim(1, ClaimState.RELEASED), events=()))
+        assert await store.forget_events(before=START + timedelta(seconds=500)) == 2
+        with pytest.raises(EventsForgotten):
+            await store.follow_events(after=3)
+
+
+async def test_history_is_forgotten_in_slices_between_which_claims_are_written(
+    store: Store,
+) -> None:
+    ended = [made_claim(number, ClaimState.RELEASED) for number in range(1, 1201)]
+    await store.apply(change_set(*ended))
+    before = (await store.apply(change_set(made_claim(0)))).generation
+    assert await store.forget_events(before=START + timedelta(days=1)) == 1200
+    after = (await store.apply(change_set(made_claim(2000)))).generation
+    assert after - before == 1 + 3
+    assert [event.sequence for event in await store.list_events()] == [1201, 1202]
+
+
+async def test_a_wrong_clock_keeps_what_came_after_right_times(store: Store) -> None:
+    """Before the clock was set the machine believed in 1970, or in a time to come."""
+    right = SystemClock().now()
+    to_come = made_claim(3, ClaimState.RELEASED, updated_at=right + timedelta(days=9999))
+    old = made_claim(1, ClaimState.RELEASED)
+    young = made_claim(2, ClaimState.RELEASED, updated_at=right)
+    for claim in (to_come, old, young, old):
+        await store.apply(change_set(claim))
+    assert await store.forget_events(before=right - timedelta(hours=1)) == 1
+    assert [event.sequence for event in await store.list_events()] == [1, 3, 4]
 
 
 async def test_a_device_table_of_any_size_is_taken_with_the_rest(store: Store) -> None:

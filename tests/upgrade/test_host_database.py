@@ -111,3 +111,25 @@ def spoil(path: Path, page: int) -> None:
     with path.open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xa5" * 4096)
+
+
+async def test_history_of_an_older_release_is_followed_like_any(tmp_path: Path) -> None:
+    """Its events do not say in which generation they are, and its ledger had no uuid."""
+    database = Database(tmp_path / "state" / "innkeeper.sqlite3")
+    async with database.opened() as store:
+        await store.apply(change_set(made_claim(1)))
+    await anyio.to_thread.run_sync(
+        run_sql,
+        database.path,
+        "ALTER TABLE innkeeper_ledgers DROP COLUMN uuid",
+        "ALTER TABLE innkeeper_ledgers DROP COLUMN forgotten",
+        "ALTER TABLE innkeeper_events DROP COLUMN generation",
+    )
+    async with database.opened() as store:
+        ledger = database.found.ledger
+        commit = await store.apply(change_set(made_claim(2)))
+        page = await store.follow_events(after=0)
+        assert [one.generation for one in page.events] == [None, commit.generation]
+        assert page.through == 2
+    async with database.opened():
+        assert database.found.ledger == ledger

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, EventKind, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Opened:
     generation: int
     epoch: int
     """Counts the owners of this ledger; every write is fenced by it."""
+    ledger: UUID
+    """What no other ledger has; one that was rebuilt after damage is another one."""
+    sequence: int = 0
+    """Of the last event."""
     set_aside: str | None = None
     """Path of a damaged database that was replaced."""
     rebuilt_claims: int = 0
@@ -57,6 +61,38 @@ class StoreStatistics:
     unreadable_cordons: tuple[str, ...] = ()
     """What is left of kind, subject and cause of cordons that lists left out because even that is
     damaged: what they were around is handed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are wanted; those for which all of this holds."""
+
+    kinds: frozenset[EventKind] | None = None
+    claim_id: UUID | None = None
+    instance_uuid: UUID | None = None
+    ref: UUID | None = None
+    """A claim's id, or an instance's: either will do."""
+
+
+EVERY_EVENT: Final = EventFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event, and the generation of the ledger that it is contained in."""
+
+    event: Event
+    generation: int | None
+    """Null of events that older releases wrote."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HistoryPage:
+    """A stretch of history in which nothing that is wanted is missing."""
+
+    events: tuple[Recorded, ...]
+    through: int
+    """Sequence of the last event that was looked at, whether it is wanted or not."""
 
 
 class Store(Protocol):
@@ -130,7 +166,17 @@ class Store(Protocol):
         instance_uuid: UUID | None = None,
         limit: int = 1000,
     ) -> tuple[Event, ...]:
-        """Events by ascending sequence, later than `after`."""
+        """Events by ascending sequence, later than `after`, as far as they are kept."""
+        ...
+
+    async def follow_events(
+        self, *, after: int | None, wanted: EventFilter = EVERY_EVENT, limit: int = 1000
+    ) -> HistoryPage:
+        """The next of all events later than `after`; null is the end of what is durable now.
+
+        Raises:
+            EventsForgotten: some of them are deleted, or `after` is later than the last one.
+        """
         ...
 
     async def list_findings(
@@ -152,6 +198,10 @@ class Store(Protocol):
 
     async def prune(self, *, before: datetime) -> int:
         """Delete tombstones and cleared findings that ended before then; how many went."""
+        ...
+
+    async def forget_events(self, *, before: datetime) -> int:
+        """Delete events of before then, but none of a live claim; how many went."""
         ...
 
     def statistics(self) -> StoreStatistics:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
@@ -32,6 +33,8 @@ class Owner:
 
     node: str
     epoch: int
+    ledger: UUID
+    """What no other ledger has, also when it is of the same node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +201,11 @@ def _number(
     """Events with their sequence, in the order of the change sets."""
     numbered: list[Row] = []
     commits = []
+    generation = old.generation + 1
     for change_set in change_sets:
         for row in change_set.events:
-            numbered.append({**row, "sequence": old.sequence + len(numbered) + 1})
+            sequence = old.sequence + len(numbered) + 1
+            numbered.append({**row, "sequence": sequence, "generation": generation})
         last = old.sequence + len(numbered) if change_set.events else 0
-        commits.append(Commit(generation=old.generation + 1, sequence=last))
+        commits.append(Commit(generation=generation, sequence=last))
     return numbered, commits

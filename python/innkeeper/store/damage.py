@@ -139,7 +139,9 @@ def _build(path: Path, opening: Opening, salvage: Salvage) -> None:
     connection = transactions.connection
     mine = ledgers.c.node == opening.node
     with connection.begin():
-        connection.execute(update(ledgers).where(mine).values(asdict(salvage.standing)))
+        # History is not carried over: all of it is forgotten.
+        standing = asdict(salvage.standing) | {"forgotten": salvage.standing.sequence}
+        connection.execute(update(ledgers).where(mine).values(standing))
         CLAIMS.replace(connection, opening.node, map(claim_row, salvage.claims))
         kept = (cordon_change(opening.node, cordon) for cordon in salvage.cordons.found)
         replace_cordons(connection, opening.node, kept)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert, select, update
 
 from innkeeper.errors import StoreCorrupt, StoreError, StoreTooNew
 from innkeeper.store.batch import Owner, Position
+from innkeeper.store.columns import add_missing_columns
 from innkeeper.store.engines import ask_pragma, writer_engine
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.nova.tables import nova_metadata
@@ -91,6 +93,7 @@ def _require_log(connection: Connection, path: Path) -> None:
 
 def _require_tables(connection: Connection, path: Path) -> None:
     metadata.create_all(connection)
+    add_missing_columns(connection, metadata)
     nova_metadata.create_all(connection)
     found = connection.execute(select(schema.c.version, schema.c.oldest_reader)).first()
     if found is None:
@@ -113,11 +116,13 @@ def _require_tables(connection: Connection, path: Path) -> None:
 def _take_ledger(connection: Connection, opening: Opening) -> tuple[Owner, Position]:
     mine = ledgers.c.node == opening.node
     found = connection.execute(select(ledgers).where(mine)).first()
-    visit = {"boot_id": opening.boot_id, "opened_us": opening.now_us}
+    ledger = uuid4() if found is None or found.uuid is None else UUID(found.uuid)
+    visit: dict[str, Any] = {"boot_id": opening.boot_id, "opened_us": opening.now_us}
+    visit["uuid"] = str(ledger)
     if found is None:
-        first = {"node": opening.node, "generation": 0, "epoch": 1, "sequence": 0}
+        first = {"node": opening.node, "generation": 0, "epoch": 1, "sequence": 0, "forgotten": 0}
         connection.execute(insert(ledgers), {**first, **visit})
-        return Owner(opening.node, 1), Position(0, 0)
+        return Owner(opening.node, 1, ledger), Position(0, 0)
     epoch = found.epoch + 1
     connection.execute(update(ledgers).where(mine).values(epoch=epoch, **visit))
-    return Owner(opening.node, epoch), Position(found.generation, found.sequence)
+    return Owner(opening.node, epoch, ledger), Position(found.generation, found.sequence)

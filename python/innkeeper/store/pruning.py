@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from innkeeper.store.batch import Position, pass_fence
+from innkeeper.store.history import of_live_claim
 from innkeeper.store.rows import MICROSECOND, microseconds
-from innkeeper.store.tables import batches, claims, findings
+from innkeeper.store.tables import batches, claims, events, findings, ledgers
 from innkeeper.store.transactions import Transactions
 
 BATCHES_KEPT: Final = timedelta(hours=1)
@@ -38,6 +39,24 @@ def forget_findings(transactions: Transactions, before: datetime, now_us: int) -
     def forget(connection: Connection) -> int:
         _forget_batches(connection, transactions, now_us - BATCHES_KEPT // MICROSECOND)
         return connection.execute(statement).rowcount
+
+    return _run(transactions, forget)
+
+
+def forget_events(transactions: Transactions, sequences: Sequence[int]) -> int:
+    """Delete those of the events that are of no live claim; how many went."""
+    node = transactions.owner.node
+    going = (events.c.node == node, events.c.sequence.in_(sequences), ~of_live_claim())
+    remember = update(ledgers).where(ledgers.c.node == node)
+
+    def forget(connection: Connection) -> int:
+        highest = connection.execute(select(func.max(events.c.sequence)).where(*going)).scalar()
+        if highest is None:
+            return 0
+        known = func.coalesce(ledgers.c.forgotten, 0)
+        moves_on = remember.where(known < highest).values(forgotten=highest)
+        connection.execute(moves_on)
+        return connection.execute(delete(events).where(*going)).rowcount
 
     return _run(transactions, forget)
 

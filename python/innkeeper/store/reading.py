@@ -15,14 +15,16 @@ from sqlalchemy import Column, Row, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from innkeeper.errors import StoreCorrupt
-from innkeeper.objects import Claim, ClaimState, Cordon, Event, Finding, VersionedObject
+from innkeeper.objects import Claim, ClaimState, Cordon, Event, Finding
+from innkeeper.store.base import EventFilter, HistoryPage, Recorded
 from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.history import of_wanted, old_events, require_kept, standing
 from innkeeper.store.rows import is_damaged, microseconds, parse_body, read_cordon
 from innkeeper.store.tables import batches, claims, cordons, events, findings
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T", bound=VersionedObject)
+T = TypeVar("T")
 
 ROWS_IN_A_TURN: Final = 64
 """Rows parsed before other tasks get their turn: less than a millisecond."""
@@ -92,16 +94,28 @@ class Reader:
         found = await self._parse(await self._fetch(query.order_by(claims.c.id)), self._read_claim)
         return tuple(one for one in found if one.move is not None and one.move.id == move_id)
 
-    async def list_events(
-        self, after: int, claim_id: UUID | None, instance_uuid: UUID | None, limit: int
-    ) -> tuple[Event, ...]:
+    async def list_events(self, after: int, wanted: EventFilter, limit: int) -> tuple[Event, ...]:
         """Events by ascending sequence."""
-        query = self._select(events, events.c.sequence).limit(limit)
-        if claim_id is not None:
-            query = query.where(events.c.claim_id == str(claim_id))
-        if instance_uuid is not None:
-            query = query.where(events.c.instance_uuid == str(instance_uuid))
+        query = of_wanted(self._select(events, events.c.sequence).limit(limit), wanted)
         return await self._page(query, events.c.sequence, after, self._read_event)
+
+    async def follow_events(
+        self, after: int | None, wanted: EventFilter, limit: int
+    ) -> HistoryPage:
+        """The next of all events later than `after`, of one moment with what is forgotten.
+
+        Raises:
+            EventsForgotten: some of them are deleted, or `after` is later than the last one.
+        """
+        page = of_wanted(self._select(events, events.c.sequence), wanted)
+        page = page.add_columns(events.c.generation).where(events.c.sequence > (after or 0))
+        page = page.order_by(events.c.sequence).limit(limit)
+        (ledger,), rows = await self._fetch_together(standing(self._node), page)
+        if after is None:
+            return HistoryPage((), ledger.sequence)
+        require_kept(after, ledger.sequence, ledger.forgotten)
+        through = rows[-1].key if len(rows) == limit else ledger.sequence
+        return HistoryPage(tuple(await self._parse(rows, self._read_recorded)), through)
 
     async def list_open_findings(self, limit: int, marker: str | None) -> tuple[Finding, ...]:
         """Findings that are not cleared, by ascending id."""
@@ -138,6 +152,14 @@ class Reader:
         )
         return [row.id for row in await self._fetch(query.order_by(claims.c.id).limit(limit))]
 
+    async def list_old_events(
+        self, before: datetime, now: datetime, limit: int, marker: int
+    ) -> list[int]:
+        """Sequences of events of before then that no live claim needs, ascending."""
+        query = old_events(self._node, microseconds(before), microseconds(now))
+        rows = await self._fetch(query.where(events.c.sequence > marker).limit(limit))
+        return [row.sequence for row in rows]
+
     def _select(self, table: Table, key: Column[Any]) -> Select[Any]:
         return select(key.label("key"), table.c.body).where(table.c.node == self._node)
 
@@ -165,6 +187,16 @@ class Reader:
                 rows = (await connection.execute(query)).all()
         return rows
 
+    async def _fetch_together(self, *queries: Select[Any]) -> list[Sequence[Row[Any]]]:
+        """The rows of several queries, all of one moment."""
+        found: list[Sequence[Row[Any]]] = []
+        with told_as_store_error(self._path), CancelScope(shield=True):
+            async with self._engine.connect() as connection:
+                # The driver begins none for what only reads.
+                await connection.exec_driver_sql("BEGIN")
+                found += [(await connection.execute(query)).all() for query in queries]
+        return found
+
     async def _parse(
         self, rows: Sequence[Row[Any]], read: Callable[[Row[Any]], T | None]
     ) -> list[T]:
@@ -188,6 +220,10 @@ class Reader:
             self._note_unreadable("event", row)
             return None
         return event.model_copy(update={"sequence": row.key})
+
+    def _read_recorded(self, row: Row[Any]) -> Recorded | None:
+        event = self._read_event(row)
+        return None if event is None else Recorded(event, row.generation)
 
     def _read_finding(self, row: Row[Any]) -> Finding | None:
         finding = parse_body(Finding, row.body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 from uuid import UUID
@@ -17,7 +18,14 @@ from innkeeper.clock import Clock
 from innkeeper.errors import StoreError
 from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding
 from innkeeper.objects.releases import RELEASES
-from innkeeper.store.base import Commit, Opened, StoreStatistics
+from innkeeper.store.base import (
+    EVERY_EVENT,
+    Commit,
+    EventFilter,
+    HistoryPage,
+    Opened,
+    StoreStatistics,
+)
 from innkeeper.store.damage import Possession, list_set_aside, open_or_rebuild
 from innkeeper.store.engines import reader_engine
 from innkeeper.store.faults import told_as_store_error
@@ -25,14 +33,14 @@ from innkeeper.store.nova.projection import Projection
 from innkeeper.store.nova.writing import Database
 from innkeeper.store.opening import Opening
 from innkeeper.store.ownership import Ownership, take_ownership
-from innkeeper.store.pruning import forget_claims, forget_findings
+from innkeeper.store.pruning import forget_claims, forget_events, forget_findings
 from innkeeper.store.reading import Reader
 from innkeeper.store.rows import encode_change_set, microseconds
 from innkeeper.store.transactions import Transactions
 from innkeeper.store.writer import Writer
 
 PRUNE_SLICE: Final = 500
-"""Claims deleted in one transaction, so that change sets get between."""
+"""Claims or events deleted in one transaction, so that change sets get between."""
 
 T = TypeVar("T")
 
@@ -115,7 +123,13 @@ class SqliteStore:
         limit: int = 1000,
     ) -> tuple[Event, ...]:
         reader = self._require_open(self._reader)
-        return await reader.list_events(after, claim_id, instance_uuid, limit)
+        wanted = EventFilter(claim_id=claim_id, instance_uuid=instance_uuid)
+        return await reader.list_events(after, wanted, limit)
+
+    async def follow_events(  # noqa: D102
+        self, *, after: int | None, wanted: EventFilter = EVERY_EVENT, limit: int = 1000
+    ) -> HistoryPage:
+        return await self._require_open(self._reader).follow_events(after, wanted, limit)
 
     async def list_findings(  # noqa: D102
         self, *, include_cleared: bool = False, limit: int = 1000, marker: str | None = None
@@ -135,6 +149,14 @@ class SqliteStore:
         while ids := await reader.list_ended_claims(before, PRUNE_SLICE, marker):
             gone += await writer.run(_forgetting(ids, before))
             marker = ids[-1]
+        return gone
+
+    async def forget_events(self, *, before: datetime) -> int:  # noqa: D102
+        reader, writer = self._require_open(self._reader), self._require_open(self._writer)
+        now, gone, marker = self._clock.now(), 0, 0
+        while old := await reader.list_old_events(before, now, PRUNE_SLICE, marker):
+            gone += await writer.run(partial(forget_events, sequences=old))
+            marker = old[-1]
         return gone
 
     def statistics(self) -> StoreStatistics:  # noqa: D102
@@ -177,6 +199,8 @@ def _opened(possession: Possession) -> Opened:
     return Opened(
         generation=transactions.position.generation,
         epoch=transactions.owner.epoch,
+        ledger=transactions.owner.ledger,
+        sequence=transactions.position.sequence,
         set_aside=None if aside is None else str(aside),
         rebuilt_claims=possession.rebuilt_claims,
         rebuilt_cordons=possession.rebuilt_cordons,

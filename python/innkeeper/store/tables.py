@@ -4,7 +4,7 @@ Scalars that are queried are columns; `body` is the whole object as JSON text. U
 lower case, so that text order is their order; moments are microseconds after 1970 in UTC.
 
 Version 2 has Nova's tables beside them (`nova.tables`), version 3 cordons, version 4
-claims that are one end of a move. A reader that is older than
+claims that are one end of a move, and history that can be followed. A reader that is older than
 `oldest_reader` must not open the database. Columns are added nullable and removed two releases later;
 unknown tables and columns are left alone.
 """
@@ -47,7 +47,8 @@ schema = Table(
 )
 
 #: One row for each ledger. Its update is the fence that begins every batch, and the row lock under
-#: which generation and event sequences are given.
+#: which generation and event sequences are given. A ledger that is made anew, as after damage, counts
+#: events anew and has another uuid. `forgotten` is the highest sequence of which the event was deleted.
 ledgers = Table(
     "innkeeper_ledgers",
     metadata,
@@ -57,6 +58,8 @@ ledgers = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("boot_id", String(64)),
     Column("opened_us", BigInteger, nullable=False),
+    Column("uuid", _UUID),
+    Column("forgotten", BigInteger),
 )
 
 claims = Table(
@@ -83,6 +86,7 @@ events = Table(
     Column("instance_uuid", _UUID),
     Column("at_us", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    Column("generation", BigInteger),
     Index("innkeeper_events_claim", "node", "claim_id", "sequence"),
     Index("innkeeper_events_instance", "node", "instance_uuid", "sequence"),
 )

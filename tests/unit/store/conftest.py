@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import anyio.to_thread
 import pytest
@@ -35,7 +36,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.found = Opened(generation=0, epoch=0)
+        self.found = Opened(generation=0, epoch=0, ledger=UUID(int=0))
         """What the last opening found."""
 
     @asynccontextmanager

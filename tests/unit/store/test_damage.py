@@ -11,7 +11,7 @@ import pytest
 from tests.unit.store.conftest import Database, in_thread, run_sql
 from tests.unit.store.made import START, change_set, made_claim, made_cordon
 
-from innkeeper.errors import StoreCorrupt
+from innkeeper.errors import EventsForgotten, StoreCorrupt
 from innkeeper.objects import ClaimState, CordonCause
 from innkeeper.store import damage
 from innkeeper.store.rows import is_damaged
@@ -60,6 +60,19 @@ async def test_around_a_damaged_page_every_claim_is_carried_over(filled: Databas
     assert commit.generation == filled.found.generation + 1 > 2
     assert filled.found.set_aside is not None
     assert await anyio.Path(filled.found.set_aside).read_bytes() == damaged
+
+
+async def test_a_rebuilt_ledger_is_another_one_and_has_no_history(filled: Database) -> None:
+    async with filled.opened() as store:
+        last = (await store.apply(change_set(made_claim(1000), made_claim(1001)))).sequence
+    before = filled.found.ledger
+    await in_thread(damage_page, filled.path, "innkeeper_claims", 3)
+    async with filled.opened() as store:
+        assert filled.found.ledger != before
+        assert (await store.follow_events(after=None)).through == filled.found.sequence == last
+        with pytest.raises(EventsForgotten):
+            await store.follow_events(after=last - 1)
+        assert (await store.follow_events(after=last)).events == ()
 
 
 async def test_a_damaged_index_costs_no_claim(filled: Database) -> None:
