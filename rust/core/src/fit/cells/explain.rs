@@ -57,15 +57,39 @@ fn misfit(code: MisfitCode, message: String, asked: u64, free: u64) -> Misfit {
     Misfit::new(code, "cells", message, asked, free)
 }
 
-/// A guest cell that gets no more on the host cell that it is on.
-pub(super) fn misfit_in_place(guest: usize, lack: &Lack, topology: &GuestTopology) -> Misfit {
+/// A guest cell that gets no more on the host cell that it is on; none if that is gone.
+pub(super) fn misfit_in_place(guest: usize, lack: &Lack, view: Option<&View<'_>>) -> Misfit {
     let Lack { code, asked, free } = *lack;
-    let cells = counted(amount(topology.cells.len()), "guest cell");
+    let misfit = |message, capacity: u64| Misfit {
+        guest_cell: Some(amount(guest)),
+        cells: view.map(|view| told(guest, view, lack)).into_iter().collect(),
+        capacity,
+        used: capacity.saturating_sub(free),
+        ..misfit(code, message, asked, free)
+    };
+    let Some(view) = view else {
+        let message = format!("guest cell {guest} is on a cell that this host lost");
+        return misfit(message, 0);
+    };
     let message = format!(
-        "guest cell {guest} of {cells} stays where it is, and there {asked} are asked for and {free} \
-         free"
+        "guest cell {guest} stays on cell {}, and {}",
+        view.cell.id,
+        more(code, asked, free)
     );
-    Misfit { guest_cell: Some(amount(guest)), ..misfit(code, message, asked, free) }
+    misfit(message, capacity(code, view))
+}
+
+/// What is asked for beside what stays, and what is free of it.
+fn more(code: MisfitCode, asked: u64, free: u64) -> String {
+    match code {
+        MisfitCode::InsufficientDedicatedCpus | MisfitCode::InsufficientL3 => {
+            format!("asks there for {} more; {free} would do", wanted(code, asked))
+        }
+        MisfitCode::UnevenPages => {
+            format!("{asked} MiB are no whole number of the pages that it has")
+        }
+        _ => format!("asks there for {}; {free}{} would do", wanted(code, asked), unit(code)),
+    }
 }
 
 fn too_few(guests: usize, hosts: usize) -> Misfit {
@@ -145,26 +169,31 @@ fn words(lack: &Lack, view: &View<'_>, others: &str) -> String {
         MisfitCode::UnevenPages => {
             format!("asks for {asked} MiB, which is no whole number of pages")
         }
-        MisfitCode::InsufficientPages => {
-            format!("asks for {asked} MiB in pages of one size; {}", most(" MiB"))
-        }
-        MisfitCode::InsufficientMemory => {
-            format!("asks for {asked} MiB of ordinary memory; {}", most(" MiB"))
-        }
-        MisfitCode::InsufficientDedicatedCpus => {
-            format!("asks for {}; {}", counted(asked, "dedicated CPU"), most(""))
-        }
-        MisfitCode::InsufficientVcpus => {
-            format!("asks for {}; {}", counted(asked, "shared vCPU"), most(""))
-        }
+        _ => format!("asks for {}; {}", wanted(code, asked), most(unit(code))),
+    }
+}
+
+/// So much of what is short, in words.
+fn wanted(code: MisfitCode, asked: u64) -> String {
+    match code {
+        MisfitCode::InsufficientPages => format!("{asked} MiB in pages of one size"),
+        MisfitCode::InsufficientMemory => format!("{asked} MiB of ordinary memory"),
+        MisfitCode::InsufficientDedicatedCpus => counted(asked, "dedicated CPU"),
+        MisfitCode::InsufficientVcpus => counted(asked, "shared vCPU"),
         MisfitCode::InsufficientCores => {
-            let vcpus = counted(asked, "vCPU");
-            format!("asks for {vcpus} on cores as its thread policy wants them; {}", most(""))
+            format!("{} on cores as its thread policy wants them", counted(asked, "vCPU"))
         }
         MisfitCode::InsufficientL3 => {
-            format!("asks for {} of one L3 cache; {}", counted(asked, "dedicated CPU"), most(""))
+            format!("{} of one L3 cache", counted(asked, "dedicated CPU"))
         }
-        _ => format!("asks for {asked}; {}", most("")),
+        _ => asked.to_string(),
+    }
+}
+
+fn unit(code: MisfitCode) -> &'static str {
+    match code {
+        MisfitCode::InsufficientPages | MisfitCode::InsufficientMemory => " MiB",
+        _ => "",
     }
 }
 

@@ -59,8 +59,11 @@ pub(in crate::fit) fn refit(
 ) -> Result<Vec<PlacedCell>, Box<Misfit>> {
     let cells = topology.cells.iter().zip(held).enumerate();
     let refitted = cells.map(|(position, (wanted, (before, kept)))| {
-        let refused = |lack| Box::new(misfit_in_place(position, &lack, topology));
-        refit_cell(room, request, topology, wanted, before, kept).map_err(refused)
+        refit_cell(room, request, topology, wanted, before, kept).map_err(|lack| {
+            let seat = room.book.held().cells().find(|(cell, _)| cell.id == before.cell);
+            let view = seat.map(|(cell, held)| View::of(cell, held, false));
+            Box::new(misfit_in_place(position, &lack, view.as_ref()))
+        })
     });
     refitted.collect()
 }
