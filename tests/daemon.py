@@ -31,7 +31,7 @@ def announce(listening):
 
 said = json.loads(sys.argv[1])
 options = ServeOptions(path(said.get("config_path")), path(said.get("state_dir")),
-    path(said.get("socket_path")), said.get("root"), said.get("simulate"))
+    path(said.get("socket_path")), said.get("root"), said.get("simulate"), "adopt_state" in said)
 try:
     run_daemon(options, announce)
 except InnkeeperError as refusal:

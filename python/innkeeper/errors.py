@@ -47,7 +47,7 @@ InnkeeperError
  |   |- StoreCorrupt        store_corrupt
  |   |- StoreTooNew         store_too_new
  |   |- StoreFenced         store_fenced       another owner took this ledger
- |   |- StoreForeign        store_foreign      the state directory is another machine's
+ |   |- StoreForeign        store_foreign      the ledger is another machine's, or another name's
  |   |- OutcomeUnknown      outcome_unknown    the write may or may not be durable
  |- InternalError           internal           a bug
 
@@ -368,7 +368,7 @@ class StoreFenced(StoreError):
 
 
 class StoreForeign(StoreError):
-    """The state directory belongs to another machine; its claims are not about this one."""
+    """The ledger is another machine's, or its claims are kept under another node's name."""
 
     code = "store_foreign"
 

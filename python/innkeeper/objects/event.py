@@ -41,6 +41,8 @@ class EventKind(StrEnum):
     REPAIRED = "repaired"
     REBOOTED = "rebooted"
     """The host started anew since the daemon ran last."""
+    TAKEN_OVER = "taken_over"
+    """The ledger was another machine's, and an operator gave it to this one."""
     DEVICES_CHANGED = "devices_changed"
     """The device table is another one."""
 
@@ -56,7 +58,7 @@ class Event(VersionedObject):
         "1.3": NewValues(
             "kind",
             *("departing", "arrived", "move_confirmed", "move_reverted", "move_failed"),
-            *("adopted", "repaired", "rebooted", "devices_changed"),
+            *("adopted", "repaired", "rebooted", "taken_over", "devices_changed"),
         ),
     }
 

@@ -110,6 +110,7 @@ class Daemon:
         environ: Mapping[str, str],
         clock: Clock | None = None,
     ) -> None:
+        self._options = options
         self._premises = premises
         self._environ = environ
         self._clock = clock or SystemClock()
@@ -120,6 +121,7 @@ class Daemon:
                 node=premises.node,
                 clock=self._clock,
                 release=premises.config.nova.release,
+                adopts=options.adopt_state,
             ),
             driver=driver,
             config=premises.config,
@@ -179,9 +181,22 @@ class Daemon:
                 rebuilt_cordons=opened.rebuilt_cordons,
                 unreadable_cordons=opened.unreadable_cordons,
             )
+        self._tell_belonging()
         if host.warnings:
             log.warning("host unclear", warnings=host.warnings)
         self._reload.warn_of_inventory()
+
+    def _tell_belonging(self) -> None:
+        opened, claims = self._tracker.opened, self._tracker.statistics().claims
+        if opened.taken_from is not None:
+            was = opened.taken_from
+            log.warning(
+                "ledger taken over", machine_id=was.id, hostname=was.hostname, claims=claims
+            )
+        elif self._options.adopt_state:
+            log.warning("--adopt-state is not needed: the ledger is this machine's")
+        elif opened.rebooted_from is not None:
+            log.warning("host started anew", claims=claims)
 
     async def _tell_ready(self, listener: Listener, announce: Announce) -> None:
         claims = self._tracker.statistics().claims

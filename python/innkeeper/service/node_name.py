@@ -38,7 +38,7 @@ def node_name(configured: str | None, state_directory: Path) -> str:
     if configured not in (None, kept):
         raise _refusal(
             f"`node` is {configured!r}, but the claims in {state_directory} are kept under {kept!r}; "
-            f"use that name, or another --state-dir, or remove {file} if no claim matters"
+            f"use that name, or another --state-dir, or release its claims and remove {file}"
         )
     return kept
 

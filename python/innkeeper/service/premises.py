@@ -29,6 +29,8 @@ class ServeOptions:
     """A folder with sys/ and proc/, or a capture, instead of this machine."""
     simulate: str | None = None
     """The spec of a host that does not exist."""
+    adopt_state: bool = False
+    """Take over a ledger that is another machine's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,19 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """Whose claims a ledger holds."""
+
+    id: str | None = None
+    """From /etc/machine-id; null where the host does not say."""
+    hostname: str | None = None
+
+
+NOBODY: Final = Machine()
+"""A host that does not say which one it is: it takes every ledger, and leaves none a sign."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """What a store found when it was opened."""
 
@@ -42,6 +55,13 @@ class Opened:
     unreadable_cordons: int | None = 0
     """Cordons that are there in it and could not; null when it cannot be told how many there were.
     Unless this is 0, something that was kept out is handed out again."""
+    taken_from: Machine | None = None
+    """Whose the ledger was, where it was taken over on purpose."""
+    rebooted_from: str | None = None
+    """Boot id under which the ledger was opened before, where the host started anew since."""
+    booted_at: datetime | None = None
+    """When the ledger was first opened on this boot, or on this machine: claims that were written last
+    before then are of an earlier one. Null: no other is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +118,15 @@ class HistoryPage:
 class Store(Protocol):
     """Keeps promises. One write, `apply`; reads are paged and never wait for a write."""
 
-    async def open(self, *, boot_id: str | None) -> Opened:
+    async def open(self, *, boot_id: str | None, machine: Machine = NOBODY) -> Opened:
         """Take ownership of the node's ledger under a new epoch.
+
+        That the host started anew, or that the ledger was another machine's, becomes an event.
 
         Raises:
             StoreInUse: another process owns the state directory.
+            StoreForeign: the ledger is another machine's, or claims are kept under another node's name;
+                nothing was written.
             StoreTooNew: this innkeeper is older than the database's oldest reader.
             StoreError: anything else that keeps it from opening.
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Final
@@ -48,7 +48,7 @@ def open_or_rebuild(path: Path, opening: Opening) -> Possession:
     """Open the database, or set it aside when it is damaged and open what could be rebuilt.
 
     Raises:
-        StoreTooNew, StoreError: it cannot be opened; nothing was changed.
+        StoreTooNew, StoreForeign, StoreError: it cannot be opened; nothing was changed.
     """
     with told_as_store_error(path):
         aside = finish_switch(path)
@@ -58,6 +58,7 @@ def open_or_rebuild(path: Path, opening: Opening) -> Possession:
         except StoreCorrupt as damage:
             log.warning("database damaged", path=str(path), cause=damage.message)
             salvage = read_what_is_left(path, opening.node)
+            salvage.standing.belonging.require_own(opening.visit, path)
             aside, lost = _replace(path, opening, salvage), salvage.cordons.unreadable
             transactions = open_database(path, opening)
     if aside is None:
@@ -140,7 +141,7 @@ def _build(path: Path, opening: Opening, salvage: Salvage) -> None:
     mine = ledgers.c.node == opening.node
     with connection.begin():
         # History is not carried over: all of it is forgotten.
-        standing = asdict(salvage.standing) | {"forgotten": salvage.standing.sequence}
+        standing = salvage.standing.columns() | {"forgotten": salvage.standing.sequence}
         connection.execute(update(ledgers).where(mine).values(standing))
         CLAIMS.replace(connection, opening.node, map(claim_row, salvage.claims))
         kept = (cordon_change(opening.node, cordon) for cordon in salvage.cordons.found)

@@ -1,4 +1,4 @@
-"""Taking a database into possession: sound, of a version that we may write, under a new epoch."""
+"""Taking a database into possession: sound, of a version that we may write, ours, under a new epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, insert, select, update
 
 from innkeeper.errors import StoreCorrupt, StoreError, StoreTooNew
+from innkeeper.store.base import NOBODY, Machine
 from innkeeper.store.batch import Owner, Position
+from innkeeper.store.belonging import (
+    NOT_KNOWN,
+    Arrival,
+    Belonging,
+    Visit,
+    require_no_other_name,
+    tell_arrival,
+)
 from innkeeper.store.columns import add_missing_columns
 from innkeeper.store.engines import ask_pragma, writer_engine
 from innkeeper.store.faults import told_as_store_error
@@ -25,11 +34,19 @@ CHECKED_BYTES: Final = 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Who opens, on which boot, when."""
+    """Who opens, on which machine and boot, when."""
 
     node: str
     boot_id: str | None
     now_us: int
+    machine: Machine = NOBODY
+    adopts: bool = False
+    """Whether an operator gives another machine's ledger to this one."""
+
+    @property
+    def visit(self) -> Visit:
+        """What the ledger is told of it."""
+        return Visit(self.boot_id, self.machine, self.now_us, self.adopts)
 
 
 def open_database(path: Path, opening: Opening) -> Transactions:
@@ -38,6 +55,7 @@ def open_database(path: Path, opening: Opening) -> Transactions:
     Raises:
         StoreCorrupt: it is damaged.
         StoreTooNew: a newer innkeeper wrote it and says that this one may not follow.
+        StoreForeign: its claims are another machine's, or are kept under another node's name.
         StoreError: it cannot be opened or written.
     """
     with told_as_store_error(path):
@@ -51,11 +69,11 @@ def open_database(path: Path, opening: Opening) -> Transactions:
             _require_log(connection, path)
             with connection.begin():
                 _require_tables(connection, path)
-                owner, position = _take_ledger(connection, opening)
+                taken = _take_ledger(connection, path, opening)
         except BaseException:
             connection.close()
             raise
-    return Transactions(path, engine, connection, owner, position)
+    return Transactions(path, engine, connection, *taken)
 
 
 def make_private_file(path: Path) -> None:
@@ -113,16 +131,27 @@ def _require_tables(connection: Connection, path: Path) -> None:
         connection.execute(update(schema).values(version=VERSION, oldest_reader=OLDEST_READER))
 
 
-def _take_ledger(connection: Connection, opening: Opening) -> tuple[Owner, Position]:
+def _take_ledger(
+    connection: Connection, path: Path, opening: Opening
+) -> tuple[Owner, Position, Arrival]:
     mine = ledgers.c.node == opening.node
     found = connection.execute(select(ledgers).where(mine)).first()
     ledger = uuid4() if found is None or found.uuid is None else UUID(found.uuid)
-    visit: dict[str, Any] = {"boot_id": opening.boot_id, "opened_us": opening.now_us}
-    visit["uuid"] = str(ledger)
+    visit: dict[str, Any] = {"opened_us": opening.now_us, "uuid": str(ledger)}
     if found is None:
+        require_no_other_name(connection, path, opening.node)
+        after = NOT_KNOWN.after(opening.visit)
         first = {"node": opening.node, "generation": 0, "epoch": 1, "sequence": 0, "forgotten": 0}
-        connection.execute(insert(ledgers), {**first, **visit})
-        return Owner(opening.node, 1, ledger), Position(0, 0)
-    epoch = found.epoch + 1
-    connection.execute(update(ledgers).where(mine).values(epoch=epoch, **visit))
-    return Owner(opening.node, epoch, ledger), Position(found.generation, found.sequence)
+        connection.execute(insert(ledgers), {**first, **visit, **after.columns()})
+        return Owner(opening.node, 1, ledger), Position(0, 0), Arrival(after, after)
+    kept = Belonging.of(found._asdict())
+    kept.require_own(opening.visit, path)
+    epoch, sequence = found.epoch + 1, found.sequence
+    if kept.is_news(opening.visit):
+        sequence += 1
+        tell_arrival(connection, opening.node, sequence, kept, opening.visit)
+    after = kept.after(opening.visit)
+    visit |= {"epoch": epoch, "sequence": sequence, **after.columns()}
+    connection.execute(update(ledgers).where(mine).values(**visit))
+    position = Position(found.generation, sequence)
+    return Owner(opening.node, epoch, ledger), position, Arrival(kept, after)

@@ -79,7 +79,7 @@ def encode_change_set(change_set: ChangeSet, node: str) -> EncodedChangeSet:
     try:
         parts = (
             tuple(map(claim_row, change_set.claims)),
-            tuple(map(partial(_event_row, node), change_set.events)),
+            tuple(map(partial(event_row, node), change_set.events)),
             tuple(map(partial(_finding_row, node), change_set.findings)),
             _device_rows(node, change_set.devices),
             tuple(map(partial(cordon_change, node), change_set.cordons)),
@@ -117,7 +117,8 @@ def claim_row(claim: Claim) -> Row:
     }
 
 
-def _event_row(node: str, event: Event) -> Row:
+def event_row(node: str, event: Event) -> Row:
+    """The row of an event, but for its sequence."""
     return {
         "node": node,
         "kind": event.kind.value,

@@ -14,10 +14,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from innkeeper.objects import Claim
+from innkeeper.store.belonging import NOT_KNOWN, Belonging
 from innkeeper.store.rows import parse_body
 from innkeeper.store.salvaged_cordons import (
     LOST,
@@ -42,6 +43,13 @@ class Standing:
     generation: int = 0
     epoch: int = 0
     sequence: int = 0
+    belonging: Belonging = NOT_KNOWN
+    """Whose it is; null where that cannot be read."""
+
+    def columns(self) -> dict[str, object]:
+        """The same as columns."""
+        numbers = {name: getattr(self, name) for name in ("generation", "epoch", "sequence")}
+        return {**numbers, **self.belonging.columns()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +130,21 @@ def _standing(connection: sqlite3.Connection, node: str) -> Standing:
     with suppress(sqlite3.Error):
         found = connection.execute(query, (node,)).fetchone()
         if found and all(isinstance(number, int) and number >= 0 for number in found):
-            return Standing(*found)
+            generation, epoch, sequence = found
+            return Standing(generation, epoch, sequence, _belonging(connection, node))
     return Standing()
+
+
+def _belonging(connection: sqlite3.Connection, node: str) -> Belonging:
+    """Column by column: an older release did not know all of them."""
+    found: dict[str, Any] = {}
+    for name in Belonging.__slots__:
+        with suppress(sqlite3.Error, UnicodeDecodeError):
+            query = f"SELECT {name} FROM innkeeper_ledgers WHERE node = ?"
+            (value,) = connection.execute(query, (node,)).fetchone()
+            found[name] = value.decode() if isinstance(value, bytes) else value
+    since = found.get("booted_us")
+    return Belonging(**{**found, "booted_us": since if isinstance(since, int) else None})
 
 
 def texts_by_look(path: Path, look: re.Pattern[bytes]) -> Iterator[bytes]:

@@ -20,9 +20,11 @@ from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Findi
 from innkeeper.objects.releases import RELEASES
 from innkeeper.store.base import (
     EVERY_EVENT,
+    NOBODY,
     Commit,
     EventFilter,
     HistoryPage,
+    Machine,
     Opened,
     StoreStatistics,
 )
@@ -52,19 +54,32 @@ class SqliteStore:
     of their own, which never wait for it.
     """
 
-    def __init__(self, path: Path, *, node: str, clock: Clock, release: str = RELEASES[-1]) -> None:
-        """Keep `node`'s ledger at `path`; `release` is the oldest that reads Nova's rows there."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        node: str,
+        clock: Clock,
+        release: str = RELEASES[-1],
+        adopts: bool = False,
+    ) -> None:
+        """Keep `node`'s ledger at `path`.
+
+        `release` is the oldest that reads Nova's rows there. With `adopts` the ledger of another machine
+        becomes this one's.
+        """
         self._path = path
         self._node = node
         self._clock = clock
         self._release = release
+        self._adopts = adopts
         self._ownership: Ownership | None = None
         self._writer: Writer | None = None
         self._reader: Reader | None = None
         self._statistics = StoreStatistics(0, 0, 0, 0)
 
-    async def open(self, *, boot_id: str | None) -> Opened:  # noqa: D102
-        opening = Opening(self._node, boot_id, self._now_us())
+    async def open(self, *, boot_id: str | None, machine: Machine = NOBODY) -> Opened:  # noqa: D102
+        opening = Opening(self._node, boot_id, self._now_us(), machine, self._adopts)
         with CancelScope(shield=True):
             possession, projection = await anyio.to_thread.run_sync(self._take_possession, opening)
             engine = await anyio.to_thread.run_sync(reader_engine, self._path)
@@ -205,6 +220,9 @@ def _opened(possession: Possession) -> Opened:
         rebuilt_claims=possession.rebuilt_claims,
         rebuilt_cordons=possession.rebuilt_cordons,
         unreadable_cordons=possession.unreadable_cordons,
+        taken_from=transactions.arrival.taken_from,
+        rebooted_from=transactions.arrival.rebooted_from,
+        booted_at=transactions.arrival.booted_at,
     )
 
 

@@ -4,9 +4,9 @@ Scalars that are queried are columns; `body` is the whole object as JSON text. U
 lower case, so that text order is their order; moments are microseconds after 1970 in UTC.
 
 Version 2 has Nova's tables beside them (`nova.tables`), version 3 cordons, version 4
-claims that are one end of a move, and history that can be followed. A reader that is older than
-`oldest_reader` must not open the database. Columns are added nullable and removed two releases later;
-unknown tables and columns are left alone.
+claims that are one end of a move, history that can be followed, and whose machine's a ledger is. A
+reader that is older than `oldest_reader` must not open the database. Columns are added nullable and
+removed two releases later; unknown tables and columns are left alone.
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ ledgers = Table(
     Column("opened_us", BigInteger, nullable=False),
     Column("uuid", _UUID),
     Column("forgotten", BigInteger),
+    Column("machine_id", String(64)),
+    Column("hostname", String(255)),
+    Column("booted_us", BigInteger),
 )
 
 claims = Table(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, bindparam, select
 
 from innkeeper.errors import OutcomeUnknown, StoreError, StoreFenced
 from innkeeper.store.batch import Owner, Position, fenced, pass_fence
+from innkeeper.store.belonging import Arrival
 from innkeeper.store.faults import as_store_error, proves_not_written
 from innkeeper.store.tables import batches, ledgers
 
@@ -49,6 +50,8 @@ class Transactions:
     connection: Connection
     owner: Owner
     position: Position
+    arrival: Arrival = field(default_factory=Arrival)
+    """What its opening found."""
     _doubt: Position | None = None
     """Where the ledger stands if the transaction of unknown outcome was written."""
     _fenced: bool = False

@@ -19,7 +19,7 @@ from innkeeper.requests.cpu_sets import require_cpus
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.inventory import put_together
 from innkeeper.requests.offer import Offer
-from innkeeper.store.base import Opened, Store
+from innkeeper.store.base import Machine, Opened, Store
 from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.bell import Bell
 from innkeeper.tracker.bookings_source import LIVE, PAGE
@@ -56,7 +56,8 @@ async def open_parts(
     with no_collection():
         offer.observe(host.functions, rules)
         inventory = put_together(host, config, nothing, offer.devices({}, (), nothing))
-    opened = await store.open(boot_id=host.boot_id)
+    machine = Machine(host.machine_id, host.hostname)
+    opened = await store.open(boot_id=host.boot_id, machine=machine)
     ledger, register, alarms = _core.Ledger(inventory), Register(), Alarms(clock)
     writer = Writer(node, store, register, clock)
     writer.generation = opened.generation

@@ -186,6 +186,9 @@ def test_another_seed_gives_other_ids_and_serials() -> None:
     one, other = simulated("pfs=1,seed=1"), simulated("pfs=1,seed=2")
     assert one.machine_id != other.machine_id
     assert one.boot_id != other.boot_id
+    again = simulated("pfs=1,seed=1,boot=1")
+    assert (again.machine_id, again.functions) == (one.machine_id, one.functions)
+    assert again.boot_id != one.boot_id
     assert one.functions[-1].serial != other.functions[-1].serial
     assert simulated("name=rack-7").hostname == "rack-7"
 
@@ -203,7 +206,7 @@ def test_a_file_has_the_same_keys(tmp_path: Path) -> None:
         ("large", "is no spec; write one such as"),
         ("cpus=4,cells", "has a part 'cells' without `=`"),
         ("cpu=3", "'cpu' is an unknown key; did you mean `cpus`"),
-        ("colour=red", "allowed are cells, cpus"),
+        ("colour=red", "allowed are boot, cells"),
         ("cpus=4,cpus=8", "has the key `cpus` twice"),
         ("cpus=0", "cpus '0' should be a whole number from 1 to 65536"),
         ("cpus=-4", "from 1 to 65536"),

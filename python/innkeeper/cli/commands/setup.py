@@ -32,18 +32,25 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="Such as host.tar.xz.
 Redact = Annotated[
     bool, typer.Option("--redact", help="Replace addresses, serials and names by stable fakes.")
 ]
+AdoptState = Annotated[
+    bool,
+    typer.Option(
+        "--adopt-state", help="Take over the claims of another machine; once, on purpose."
+    ),
+]
 Effective = Annotated[
     bool, typer.Option("--effective", help="Defaults included, after the environment.")
 ]
 
 
-def serve(
+def serve(  # noqa: PLR0913 - one for each flag
     context: typer.Context,
     config: ConfigFile = None,
     state_dir: StateDir = None,
     socket: Socket = None,
     root: Root = None,
     simulate: Simulate = None,
+    adopt_state: AdoptState = False,
 ) -> None:
     """Run the daemon on this host until it is told to stop."""
     from innkeeper.service import ServeOptions, run_daemon
@@ -57,6 +64,7 @@ def serve(
         socket_path=socket or session_of(context).socket,
         root=root,
         simulate=simulate,
+        adopt_state=adopt_state,
     )
     run_daemon(options, _greet)
 

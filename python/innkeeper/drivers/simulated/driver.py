@@ -96,7 +96,7 @@ def simulated(spec: str) -> Host:
     (`4TiB`), `pages_2m` and `pages_1g` (of the whole host), `page_kib` (of an ordinary page), `vdpa` (VFs
     of each PF that carry a vDPA device), `gpus` (each with an audio function), `switch` (cards behind one
     PCIe switch), `serials` (`no`: cards have none), `offline` and `isolated` (CPUs, `2-3,7`), `name` and
-    `seed`.
+    `seed` (another one is another machine), and `boot` (another number: it started anew).
 
     Single cards are called `pf0`, `gpu0` and so on: `pf1.plugged=no`, `pf0.vfs=2`, `pf0.vdpa=1`,
     `gpu0.address=0100:01:00.0` (it was renumbered), `.slot`, `.product` and `.serial`.
@@ -124,7 +124,7 @@ def build_host(spec: SimulatedSpec) -> Host:
     cells = lay_out_cells(spec, cpus)
     return Host(
         hostname=spec.name,
-        boot_id=str(UUID(bytes=_digest(spec, "boot"))),
+        boot_id=str(UUID(bytes=_digest(spec, f"boot {spec.boot}" if spec.boot else "boot"))),
         machine_id=_digest(spec, "machine").hex(),
         cpus=cpus,
         cells=cells,

@@ -73,6 +73,8 @@ class SimulatedSpec:
     disk_mib: int
     seed: int
     """Another one gives other ids and serials."""
+    boot: int
+    """How often it started anew."""
     name: str
     """The host name."""
     cards: Mapping[str, CardWords] = field(default_factory=dict)
@@ -183,6 +185,7 @@ _KEYS: Mapping[str, Parse] = {
     "isolated": ids,
     "disk": lambda key, text: parse_disk(text, what=what(key)),
     "seed": number(0, 2**53),
+    "boot": number(0, 2**53),
     "name": matching("[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "a host name: up to 63 of a-z 0-9 . -"),
 }
 
