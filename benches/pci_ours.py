@@ -33,6 +33,7 @@ from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.nova_pools import NovaPools
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.repairs import Repairs
 from innkeeper.tracker.sync import refresh
 
 ID = "12345678-0000-0000-0000-{:012d}"
@@ -150,10 +151,11 @@ async def tracked(host: Host, config: Config) -> AsyncIterator[Tracked]:
             node="bench", store=store, driver=driver, config=config, clock=clock
         )
         parts = opening.parts
+        repairs = Repairs(parts, Findings(parts), ())
         told = Tracked(
             driver,
             parts,
-            Audits(parts, driver, Cordons(parts), Findings(parts), HostSource(parts, tuple)),
+            Audits(parts, driver, Cordons(parts), repairs, HostSource(parts, tuple)),
         )
         event.listen(Engine, "before_cursor_execute", told.count)
         try:

@@ -209,6 +209,10 @@ class Store(Protocol):
         """Findings by ascending id, after `marker`."""
         ...
 
+    async def find_finding(self, finding_id: str) -> Finding | None:
+        """The finding as it was last written, cleared ones included."""
+        ...
+
     async def list_cordons(self) -> tuple[Cordon, ...]:
         """Everything that takes no new claims, by kind, subject and cause.
 
@@ -218,6 +222,16 @@ class Store(Protocol):
 
     async def list_set_aside(self) -> tuple[str, ...]:
         """Paths of damaged databases that were replaced and that nobody has moved away yet."""
+        ...
+
+    async def mark_seen(self, path: str) -> str | None:
+        """Rename one of `list_set_aside`, which a person looked at, so that it is listed no more.
+
+        Its new path; null when it is not listed. Nothing of it is deleted.
+
+        Raises:
+            StoreError: it cannot be renamed.
+        """
         ...
 
     async def prune(self, *, before: datetime) -> int:

@@ -113,11 +113,35 @@ def list_set_aside(path: Path) -> tuple[str, ...]:
     return tuple(sorted(str(one) for one in found if not one.name.endswith(("-wal", "-shm"))))
 
 
+def mark_seen(path: Path, aside: Path) -> Path | None:
+    """Rename a damaged database that a person looked at, so that it is listed no more; None when it is not.
+
+    Its logs go first: until the database itself has its new name it is listed, and this can be done again.
+    """
+    if str(aside) not in list_set_aside(path):
+        return None
+    with told_as_store_error(path):
+        for suffix in (*SIBLINGS, ""):
+            with suppress(FileNotFoundError):
+                sibling(aside, suffix).rename(sibling(_seen(path, aside), suffix))
+        _sync_directory(path.parent)
+    return _seen(path, aside)
+
+
+def _seen(path: Path, aside: Path) -> Path:
+    return sibling(path, f".seen-{aside.name.removeprefix(f'{path.name}.corrupt-')}")
+
+
 def _free_stamp(path: Path, now_us: int) -> str:
     """The time of day, and a number when something was set aside in the same second."""
     moment = f"{EPOCH + now_us * MICROSECOND:%Y%m%dT%H%M%SZ}"
     stamps = chain([moment], (f"{moment}.{number}" for number in count(2)))
-    return next(stamp for stamp in stamps if not _aside(path, stamp).exists())
+    return next(stamp for stamp in stamps if not _is_taken(path, stamp))
+
+
+def _is_taken(path: Path, stamp: str) -> bool:
+    aside = _aside(path, stamp)
+    return aside.exists() or _seen(path, aside).exists()
 
 
 def _remove(*files: Path) -> None:

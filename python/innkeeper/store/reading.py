@@ -127,6 +127,12 @@ class Reader:
         query = self._select(findings, findings.c.id).limit(limit)
         return await self._page(query, findings.c.id, marker or "", self._read_finding)
 
+    async def find_finding(self, finding_id: str) -> Finding | None:
+        """One finding by its id; None too when its record is damaged."""
+        query = self._select(findings, findings.c.id).where(findings.c.id == finding_id)
+        found = await self._parse(await self._fetch(query), self._read_finding)
+        return found[0] if found else None
+
     async def list_cordons(self) -> tuple[Cordon, ...]:
         """Every cordon: one that was left out would hand out what it is around."""
         c = cordons.c
@@ -212,6 +218,9 @@ class Reader:
         claim = parse_body(Claim, row.body)
         if claim is None:
             self._note_unreadable("claim", row)
+        elif self._unreadable["claim"]:
+            # It was written again since.
+            self._unreadable["claim"].discard(str(row.key))
         return claim
 
     def _read_event(self, row: Row[Any]) -> Event | None:

@@ -28,7 +28,7 @@ from innkeeper.store.base import (
     Opened,
     StoreStatistics,
 )
-from innkeeper.store.damage import Possession, list_set_aside, open_or_rebuild
+from innkeeper.store.damage import Possession, list_set_aside, mark_seen, open_or_rebuild
 from innkeeper.store.engines import reader_engine
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.nova.projection import Projection
@@ -107,6 +107,10 @@ class SqliteStore:
     async def list_set_aside(self) -> tuple[str, ...]:  # noqa: D102
         return await anyio.to_thread.run_sync(list_set_aside, self._path)
 
+    async def mark_seen(self, path: str) -> str | None:  # noqa: D102
+        seen = await anyio.to_thread.run_sync(mark_seen, self._path, Path(path))
+        return None if seen is None else str(seen)
+
     async def was_applied(self, change_set_id: UUID) -> bool:  # noqa: D102
         reader = self._require_open(self._reader)
         await self._require_open(self._writer).run(Transactions.settle)
@@ -152,6 +156,9 @@ class SqliteStore:
         reader = self._require_open(self._reader)
         listing = reader.list_findings if include_cleared else reader.list_open_findings
         return await listing(limit, marker)
+
+    async def find_finding(self, finding_id: str) -> Finding | None:  # noqa: D102
+        return await self._require_open(self._reader).find_finding(finding_id)
 
     async def list_cordons(self) -> tuple[Cordon, ...]:  # noqa: D102
         return await self._require_open(self._reader).list_cordons()

@@ -1,12 +1,15 @@
 """The life of an audit: observe and read without holding anything, compare, report.
 
 A claim never waits for an audit: the host is read in a thread, and each source compares what it reads
-with a snapshot. Whatever changed meanwhile is left to the next audit.
+with a snapshot. Whatever changed meanwhile is left to the next audit. What the policy says is
+repaired right after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
@@ -20,9 +23,9 @@ from innkeeper.objects import AuditReport, ChangeSet
 from innkeeper.requests.remarks import Remark
 from innkeeper.tracker.comparing import Comparison, Source
 from innkeeper.tracker.cordons import Cordons
-from innkeeper.tracker.findings import Findings
 from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.repairs import Repairs
 from innkeeper.tracker.sync import pages_in_ledger, refresh, take_in
 from innkeeper.tracker.writing import Step
 
@@ -30,6 +33,27 @@ log = structlog.get_logger(__name__)
 
 FIRST_SECONDS: Final = 1.0
 """From the start to the first audit: what is wrong is told soon, and the start does not wait for it."""
+
+
+@dataclass(slots=True)
+class AuditCounts:
+    """Since the start."""
+
+    full: int = 0
+    incremental: int = 0
+    failed: int = 0
+    last_seconds: float | None = None
+    """How long the last one took that did not fail."""
+    last_full_seconds: float | None = None
+
+    def add(self, report: AuditReport) -> None:
+        """One more that did not fail."""
+        self.last_seconds = report.seconds
+        if report.full:
+            self.full += 1
+            self.last_full_seconds = report.seconds
+        else:
+            self.incremental += 1
 
 
 class Sight:
@@ -52,17 +76,19 @@ class Audits:
         parts: Parts,
         driver: Driver,
         cordons: Cordons,
-        findings: Findings,
+        repairs: Repairs,
         host_source: HostSource,
         others: Sequence[Source] = (),
     ) -> None:
         self._parts = parts
         self._driver = driver
         self._cordons = cordons
-        self._findings = findings
+        self._findings = repairs.findings
+        self._repairs = repairs
         self._sight = Sight()
         self._host_source = host_source
         self.sources: tuple[Source, ...] = (self._sight, host_source, *others)
+        self.counts = AuditCounts()
         self._turn = anyio.Lock()
         self._reported: tuple[object, ...] = ()
         self._full_due = 0.0
@@ -88,8 +114,9 @@ class Audits:
             StoreError: what is stored cannot be read, or new findings cannot be kept.
         """
         async with self._turn:
-            await self._observe()
-            return await self._audit(full=full)
+            with self._counting_failures():
+                await self._observe()
+                return await self._audit(full=full)
 
     async def look(self) -> None:
         """Observe the host; audit when there is something new to report of it or its devices.
@@ -98,27 +125,43 @@ class Audits:
             StoreError: new findings, or the new device table, cannot be kept.
         """
         async with self._turn:
-            was_unread = self._sight.remark is not None
-            await self._observe()
-            unread = self._sight.remark is not None
-            if unread or was_unread or self._host_source.said() != self._reported:
-                await self._audit(full=False)
+            with self._counting_failures():
+                await self._look()
+
+    async def _look(self) -> None:
+        was_unread = self._sight.remark is not None
+        await self._observe()
+        unread = self._sight.remark is not None
+        if unread or was_unread or self._host_source.said() != self._reported:
+            await self._audit(full=False)
+
+    @contextmanager
+    def _counting_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self.counts.failed += 1
+            raise
 
     async def _audit(self, *, full: bool) -> AuditReport:
         clock = self._parts.clock
         started, said = clock.monotonic(), self._host_source.said()
+        self._findings.begin_audit()
         found = [(source, await source.compare(full=full)) for source in self.sources]
         await self._findings.follow(found)
+        await self._repairs.by_policy()
         self._reported = said
         if full:
             self._full_due = started + self._parts.config.audit.full_interval
-        return AuditReport(
+        report = AuditReport(
             generation=self._parts.writer.generation,
             findings=self._findings.every(),
             seconds=clock.monotonic() - started,
             full=full,
             examined=sum(comparison.examined for _, comparison in found),
         )
+        self.counts.add(report)
+        return report
 
     async def _observe(self) -> None:
         """Take over what the host has now; bookings stay whatever it says."""

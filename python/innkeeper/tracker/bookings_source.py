@@ -42,7 +42,8 @@ class BookingsSource:
             for difference in differences
             if difference.claim_id is None or UUID(difference.claim_id) not in changing
         ]
-        return Comparison(remarks, examined=len(stored))
+        left_out = frozenset(map(str, changing))
+        return Comparison(remarks, examined=len(stored), left_out=left_out)
 
     async def _stored_claims(self) -> AsyncIterator[Claim]:
         marker = None

@@ -18,6 +18,12 @@ class Comparison:
     """Records that were compared."""
     settled: frozenset[str] | None = None
     """Subjects that were looked at: what is open of others stays open. Null: everything was looked at."""
+    left_out: frozenset[str] = frozenset()
+    """Subjects that changed meanwhile: what is open of them stays open until the next audit."""
+
+    def has_settled(self, subject: str) -> bool:
+        """Whether it was looked at."""
+        return subject not in self.left_out and (self.settled is None or subject in self.settled)
 
 
 class Source(Protocol):

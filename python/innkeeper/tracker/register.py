@@ -237,6 +237,10 @@ class Register:
                     claim_id=str(claim_id),
                 )
 
+    def is_changing(self, claim_id: UUID) -> bool:
+        """Whether somebody has its turn or waits for it, or an earlier write of it is in doubt."""
+        return claim_id in self._turns or claim_id in self._in_doubt
+
     def doubt(self, claim_ids: Iterable[UUID]) -> None:
         """Nobody may change these until `settle`."""
         self._in_doubt.update(claim_ids)

@@ -24,6 +24,7 @@ from innkeeper.objects import (
     AuditReport,
     Event,
     Finding,
+    Holder,
 )
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
@@ -31,6 +32,7 @@ from innkeeper.requests.remarks import Remark
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.acting import Acting
 from innkeeper.tracker.audits import Audits
+from innkeeper.tracker.booking_repair import BookingRepair
 from innkeeper.tracker.bookings_source import BookingsSource
 from innkeeper.tracker.changes import Changes
 from innkeeper.tracker.claims import Claims
@@ -45,6 +47,8 @@ from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placing
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.records_source import RecordsSource
+from innkeeper.tracker.repairs import Repaired, Repairs
+from innkeeper.tracker.set_aside_repair import SetAsideRepair
 from innkeeper.tracker.sync import require_new_cpus
 from innkeeper.tracker.updates import Updates
 from innkeeper.tracker.watching import Watching
@@ -120,6 +124,7 @@ class Tracker(Acting):
         self._cleaning = Cleaning(self._parts, self._cordons)
         self._cordons.kept_off = self._cleaning.kept_off
         self._findings = Findings(self._parts)
+        self._repairs = self._make_repairs()
         self._audits = self._make_audits()
         self._watching = Watching(self._parts, self._driver, self._audits)
         self._ends = Ends(self._parts, self._claims)
@@ -134,10 +139,14 @@ class Tracker(Acting):
             parts,
             self._driver,
             self._cordons,
-            self._findings,
+            self._repairs,
             HostSource(parts, self._cleaning.remarks),
             (BookingsSource(parts), RecordsSource(parts)),
         )
+
+    def _make_repairs(self) -> Repairs:
+        parts = self._parts
+        return Repairs(parts, self._findings, (BookingRepair(parts), SetAsideRepair(parts)))
 
     async def run(self) -> None:
         """Lapse claims, watch processes and host, clean, settle doubts, audit; until cancelled."""
@@ -221,7 +230,19 @@ class Tracker(Acting):
         """What audits found, by id."""
         if not include_cleared:
             return self._findings.list_open(limit=limit, marker=marker)
-        return await self._store.list_findings(include_cleared=True, limit=limit, marker=marker)
+        return await self._findings.list_with_cleared(limit=limit, marker=marker)
+
+    async def find_finding(self, finding_id: str) -> Finding:
+        """One of them, cleared ones included. Raises UnknownFinding."""
+        return await self._findings.find(finding_id)
+
+    async def preview_repair(self, finding_id: str) -> Repaired:
+        """See `Repairs.preview`."""
+        return await self._repairs.preview(finding_id)
+
+    async def repair(self, finding_id: str, *, by: Holder) -> Repaired:
+        """See `Repairs.repair`."""
+        return await self._repairs.repair(finding_id, by=by)
 
     async def audit(self, *, full: bool = True) -> AuditReport:
         """Compare ledger, store and host now: everything, or what changed. Raises StoreError."""
