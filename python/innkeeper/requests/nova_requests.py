@@ -32,6 +32,11 @@ def nova_requests(
     return InstancePCIRequests(instance_uuid=str(instance_uuid), requests=requests)
 
 
+def kinds_of(devices: DeviceRequest) -> int:
+    """How many of Nova's requests become of one of ours."""
+    return sum(1 for _ in _kinds(devices))
+
+
 def _kinds(devices: DeviceRequest) -> Iterator[tuple[int, Sequence[DevicePattern]]]:
     """How many of which alternatives."""
     if devices.unit and devices.unit.members:

@@ -111,6 +111,10 @@ class DeviceBook:
             held.values(), key=lambda one: (one.placed.identity != identity, one.placed.address)
         )
 
+    def place_of(self, placed: PlacedDevice) -> str:
+        """Where the hardware is that was given out at an address."""
+        return self._observed.address_of(placed.identity) or placed.address
+
     def facts(self, address: str) -> Facts:
         """What its status follows from."""
         own = self._weights.get(address, _NO_WEIGHT).hold
@@ -186,7 +190,7 @@ class DeviceBook:
     def _lay_again(self) -> None:
         """Hardware may be elsewhere now, and then it is held there."""
         for claim_id, claim in tuple(self._claims.items()):
-            if self._laid[claim_id] != tuple(map(self._place, claim.placement.devices)):
+            if self._laid[claim_id] != tuple(map(self.place_of, claim.placement.devices)):
                 self._drop(claim_id)
                 self._keep(claim)
 
@@ -213,7 +217,7 @@ class DeviceBook:
 
     def _keep(self, claim: Claim) -> None:
         self._claims[claim.id] = claim
-        laid = [(self._place(placed), placed) for placed in claim.placement.devices]
+        laid = [(self.place_of(placed), placed) for placed in claim.placement.devices]
         self._laid[claim.id] = tuple(address for address, _ in laid)
         for address, placed in laid:
             self._holdings.setdefault(address, {})[placed.address] = Holding(claim, placed)
@@ -239,10 +243,6 @@ class DeviceBook:
         for address in sorted(given.union(self._laid[claim.id])):
             self._weigh(address)
 
-    def _place(self, placed: PlacedDevice) -> str:
-        """Where the hardware is that was given out at an address."""
-        return self._observed.address_of(placed.identity) or placed.address
-
     # -- what follows from it ----------------------------------------------------------------
 
     def _weigh(self, address: str) -> None:
@@ -263,7 +263,7 @@ class DeviceBook:
         device, holding = self._devices.get(address), self.holding(address)
         if holding is not None:
             parent = device.parent if device else holding.placed.parent
-            return _Weight(hold_of(holding.claim.state), parent)
+            return _Weight(hold_of(holding.claim), parent)
         if (left := self._left.get(address)) is not None:
             return _Weight(Hold.WITHHELD, left.parent)
         if device is not None and device.withheld is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from innkeeper.objects import ClaimState
+from innkeeper.objects import Claim, ClaimState
 
 
 class Hold(IntEnum):
@@ -17,9 +17,9 @@ class Hold(IntEnum):
 
     FREE = 0
     CLAIMED = 1
-    """For an instance that is being built or moved here."""
+    """For an instance that is being built."""
     ALLOCATED = 2
-    """By an instance."""
+    """By an instance, or for one that moves here."""
     WITHHELD = 3
     """By nobody, and not handed out."""
 
@@ -27,9 +27,15 @@ class Hold(IntEnum):
 _HOLDS: Final = {ClaimState.PENDING: Hold.CLAIMED, ClaimState.CONFIRMED: Hold.ALLOCATED}
 
 
-def hold_of(state: ClaimState) -> Hold:
-    """What a claim in this state means for its devices."""
-    return _HOLDS.get(state, Hold.FREE)
+def hold_of(claim: Claim) -> Hold:
+    """What a claim in this state means for its devices.
+
+    Those of an instance that moves here are its own at once, as in Nova, which claims them only until
+    the move is counted.
+    """
+    if claim.is_arriving and claim.state.live:
+        return Hold.ALLOCATED
+    return _HOLDS.get(claim.state, Hold.FREE)
 
 
 class Facts(NamedTuple):

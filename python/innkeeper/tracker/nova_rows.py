@@ -1,4 +1,4 @@
-"""What Nova's tables say of this host: node, service and instances, as objects.
+"""What Nova's tables say of this host: node and service, as objects.
 
 They are the projection of the claims, made for the same change set, so that no transaction shows one
 without the other. Totals are those of the ledger less what is being released in the same step; a row
@@ -7,19 +7,18 @@ that a lost write left behind is put right by the next step or audit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Inventory
+from innkeeper.objects import ChangeSet, Claim, Inventory
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
 from innkeeper.objects.host import Host
-from innkeeper.objects.instance import Instance
 from innkeeper.objects.pci_pool import PciDevicePoolList
 from innkeeper.objects.service import Service
-from innkeeper.requests.numa_words.nova_placed import nova_of_placed
-from innkeeper.tracker.nova_totals import Totals, all_memory_mib, all_vcpus
+from innkeeper.requests.nova_flavors import GIB, gib_up
+from innkeeper.tracker.nova_totals import Totals
 
 
 class Rows(Protocol):
@@ -60,9 +59,6 @@ class NoRows:
 
 BINARY = "innkeeper"
 """Never `nova-compute`: a Nova of today would count us among its own (and wait for our version)."""
-
-GIB = 1024
-"""MiB."""
 
 
 def node_uuid(node: str) -> str:
@@ -110,10 +106,10 @@ def compute_node_row(
         local_gb=local_gb,
         vcpus_used=totals.vcpus,
         memory_mb_used=totals.memory_mib,
-        local_gb_used=_gib_up(totals.disk_mib),
+        local_gb_used=gib_up(totals.disk_mib),
         free_ram_mb=memory_mb - totals.memory_mib,
-        free_disk_gb=local_gb - _gib_up(totals.disk_mib),
-        running_vms=totals.claims,
+        free_disk_gb=local_gb - gib_up(totals.disk_mib),
+        running_vms=totals.instances,
         current_workload=0,
         cpu_allocation_ratio=inventory.vcpus.allocation_ratio,
         ram_allocation_ratio=inventory.memory_mib.allocation_ratio,
@@ -121,46 +117,3 @@ def compute_node_row(
         pci_device_pools=pools,
         numa_topology=cells,
     )
-
-
-def _gib_up(mib: int) -> int:
-    return -(-mib // GIB)
-
-
-def instance_rows(node: str, claims: Iterable[Claim]) -> Iterator[Instance]:
-    """What these forms of claims mean for instances."""
-    for claim in claims:
-        if claim.instance_uuid is not None:
-            yield _instance_row(node, claim)
-
-
-def _instance_row(node: str, claim: Claim) -> Instance:
-    """An ended claim's instance is gone from this host: its row is marked deleted."""
-    here = claim.state.live
-    row = Instance(
-        uuid=str(claim.instance_uuid),
-        project_id=claim.holder.project,
-        user_id=claim.holder.user,
-        display_name=claim.name,
-        host=node if here else None,
-        node=node if here else None,
-        vcpus=all_vcpus(claim.placement),
-        memory_mb=all_memory_mib(claim.placement),
-        root_gb=_gib_up(claim.placement.disk_mib),
-        ephemeral_gb=0,
-        vm_state=_VM_STATES[claim.state],
-        task_state=None,
-    )
-    if not here:
-        row.deleted = True
-    elif (topology := claim.request.topology) is not None:
-        row.numa_topology = nova_of_placed(topology, claim.placement.cells)
-    return row
-
-
-_VM_STATES = {
-    ClaimState.PENDING: "building",
-    ClaimState.CONFIRMED: "active",
-    ClaimState.ABORTED: "deleted",
-    ClaimState.RELEASED: "deleted",
-}

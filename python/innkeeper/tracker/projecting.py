@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from uuid import UUID
 
-from innkeeper.objects import ChangeSet, Claim, PciDevice, PciFunction
+from innkeeper.objects import ChangeSet, Claim, Instance, PciDevice, PciFunction, Request
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
+from innkeeper.tracker.context_rows import Contexts
 from innkeeper.tracker.device_book import DeviceBook
 from innkeeper.tracker.device_rows import device_row
+from innkeeper.tracker.instance_book import InstanceBook
+from innkeeper.tracker.instance_rows import InstanceRows
+from innkeeper.tracker.migration_rows import migration_row
 from innkeeper.tracker.nova_cells import NovaCells
-from innkeeper.tracker.nova_rows import compute_node_row, instance_rows, service_row
+from innkeeper.tracker.nova_rows import compute_node_row, service_row
 from innkeeper.tracker.nova_totals import Totals
 from innkeeper.tracker.parts import Parts
 
@@ -20,35 +26,46 @@ class Projecting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._book = DeviceBook(parts.offer.admission)
+        admission = parts.offer.admission
+        self._book = DeviceBook(admission)
+        self._instances = InstanceBook(parts.node, parts.register)
         for claim in parts.register:
             self._book.follow(claim)
         self._functions: Mapping[str, PciFunction] = {}
         self._cells = NovaCells(parts.config.nova.release)
+        contexts = Contexts(parts.node, self._book, self._resolve, admission)
+        self._instance_rows = InstanceRows(parts.node, self._resolve, contexts)
+
+    def _resolve(self, words: Request) -> Request:
+        """By the aliases of the moment: they are others after a reload."""
+        return self._parts.aliases.resolve(words)
 
     def of_host(self) -> tuple[VersionedObject, ...]:
         """Service, node, devices whose row may be another, and instances that hold any of these.
 
         A device that is held and not offered is always among them: the store takes the rows of devices
-        that it is told nothing of for those of devices that left the host.
+        that it is told nothing of for those of devices that left the host. Instances and moves are all
+        among them when this is asked first.
         """
         self._observe()
         self._book.touch(self._book.absent())
-        return (service_row(self._parts.node), *self._rows(self._holders()))
+        self._instances.touch_holders(self._holders())
+        return (service_row(self._parts.node), *self._rows(()))
 
-    def _holders(self) -> list[Claim]:
+    def _holders(self) -> Iterator[Claim]:
         held = map(self._book.holding, self._book.touched)
-        return list({one.claim.id: one.claim for one in held if one is not None}.values())
+        return (one.claim for one in held if one is not None)
 
     def of_claims(self, claims: Sequence[Claim]) -> tuple[VersionedObject, ...]:
         """The next forms of these claims, the devices that this concerns, and the totals with them."""
         if not claims:
             return ()
         self._observe()
+        before = [self._instances.find(claim.id) for claim in claims]
         try:
             for claim in claims:
-                self._book.follow(claim)
-            return tuple(self._rows(claims))
+                self._follow(claim)
+            return tuple(self._rows(claims, [one for one in before if one is not None]))
         except BaseException:
             for claim in claims:
                 self._follow_published(claim)
@@ -63,15 +80,21 @@ class Projecting:
         """What is published counts again, and whatever was to be written is written with the next step."""
         for claim in change_set.claims:
             self._follow_published(claim)
-        records = (one for one in change_set.records if isinstance(one, PciDevice))
-        self._book.touch(record.address for record in records)
+        records = change_set.records
+        self._book.touch(one.address for one in records if isinstance(one, PciDevice))
+        self._instances.touch(UUID(one.uuid) for one in records if isinstance(one, Instance))
+
+    def _follow(self, claim: Claim) -> None:
+        self._book.follow(claim)
+        self._instances.follow(claim)
 
     def _follow_published(self, claim: Claim) -> None:
         published = self._parts.register.find(claim.id)
         if published is not None and published.id == claim.id:
-            self._book.follow(published)
+            self._follow(published)
         else:
             self._book.forget(claim)
+            self._instances.forget(claim)
 
     def _observe(self) -> None:
         """Take over the devices, and what their functions say beside."""
@@ -84,12 +107,36 @@ class Projecting:
             if before.get(address) is not function:
                 self._book.touch_family(address)
 
-    def _rows(self, claims: Sequence[Claim]) -> Iterator[VersionedObject]:
+    def _rows(
+        self, claims: Sequence[Claim], before: Sequence[Claim] = ()
+    ) -> Iterator[VersionedObject]:
         node = self._parts.node
         yield self._node_row()
         for address in self._book.take_touched():
             yield device_row(node, address, self._book, self._parts.offer.admission)
-        yield from instance_rows(node, claims)
+        self._instances.touch_holders(claims)
+        ended = [claim for claim in claims if not claim.state.live]
+        for instance_uuid in sorted(self._instances.touched):
+            yield from self._rows_of(
+                self._instances.of_instance(instance_uuid),
+                [one for one in ended if one.instance_uuid == instance_uuid],
+                [one for one in before if one.instance_uuid == instance_uuid],
+            )
+        self._instances.forget_touched()
+
+    def _rows_of(
+        self, live: Sequence[Claim], ended: Sequence[Claim], before: Sequence[Claim]
+    ) -> Iterator[VersionedObject]:
+        """One instance and its moves that are open, or were until now."""
+        if not live and not ended:
+            return
+        yield self._instance_rows.row(live, ended)
+        open_before = {one.move.id: one for one in before if _in_open_move(one) and one.move}
+        ends: defaultdict[UUID, list[Claim]] = defaultdict(list)
+        for claim in (*ended, *live):
+            if claim.move is not None and (_in_open_move(claim) or claim.move.id in open_before):
+                ends[claim.move.id].append(claim)
+        yield from map(migration_row, ends.values())
 
     def _node_row(self) -> ComputeNode:
         """The ledger still holds what is being given back: that does not count."""
@@ -99,7 +146,11 @@ class Projecting:
             parts.node,
             parts.host,
             parts.inventory,
-            Totals.of(usage, leaving),
+            Totals.of(usage, leaving, self._instances.beside),
             self._book.pools.as_object(),
             self._cells.text(parts.inventory, usage, leaving.placements),
         )
+
+
+def _in_open_move(claim: Claim) -> bool:
+    return claim.move is not None and claim.move.state.open

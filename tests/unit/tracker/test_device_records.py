@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.store.made import made_claim
 
 from innkeeper.config import Config
 from innkeeper.objects import ClaimState, Device, PciDevice, PciFunction, PciKind
@@ -58,7 +59,7 @@ def test_what_nobody_holds(facts: Facts, status: str) -> None:
 
 
 def test_ended_claims_hold_nothing() -> None:
-    assert {state: hold_of(state) for state in ClaimState} == {
+    assert {state: hold_of(made_claim(1, state)) for state in ClaimState} == {
         ClaimState.PENDING: Hold.CLAIMED,
         ClaimState.CONFIRMED: Hold.ALLOCATED,
         ClaimState.ABORTED: Hold.FREE,

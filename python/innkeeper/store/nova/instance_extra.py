@@ -24,6 +24,7 @@ from innkeeper.objects.stored_guest import (
 )
 from innkeeper.objects.values import Foreign
 from innkeeper.store.nova.drafts import Draft
+from innkeeper.store.nova.migration_contexts import waits_for_ids
 from innkeeper.store.nova.paging import RowValues, rows_of
 from innkeeper.store.nova.shape import Shape
 from innkeeper.store.nova.writing import RowChange, Writing, sliced
@@ -81,13 +82,18 @@ def _columns(
     values: dict[str, Any] = {
         name: write(fields[name], writing.release)
         for name, write in _WRITERS.items()
-        if name in fields and table.has(name)
+        if name in fields and table.has(name) and name not in _later(fields)
     }
     if table.has("flavor") and any(name in fields for name in FLAVORS):
         flavors = _flavors(draft, stored)
         if flavors is not None:
             values["flavor"] = write_flavors(flavors, writing.release)
     return values
+
+
+def _later(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """What `write_contexts` writes once the ids are known."""
+    return ("migration_context",) if waits_for_ids(fields.get("migration_context")) else ()
 
 
 def _flavors(draft: Draft, stored: str | None) -> Flavors | None:

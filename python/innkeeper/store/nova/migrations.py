@@ -17,6 +17,9 @@ from innkeeper.store.nova.writing import RowChange, Writing
 ENDED: Final = ("confirmed", "reverted", "failed", "completed", "cancelled", "done")
 """Status of moves that hold nothing any more; `error` is not among them, as in Nova since 22."""
 
+_HOLDS_NOTHING: Final = (*ENDED, "error")
+"""With what failed: nobody goes on with it, whoever counts it."""
+
 _SAME_MOVE: Final = ("instance_uuid", "source_compute", "dest_compute", "source_node", "dest_node")
 """What tells moves apart where neither id nor uuid can: an instance is on one move at a time."""
 
@@ -71,7 +74,12 @@ def _identities(table: NovaTable, draft: Draft) -> list[ColumnElement[bool]]:
     if uuid is not None and table.has("uuid"):
         return [c.uuid == uuid]
     same = [c[name] == draft.fields.get(name) for name in _SAME_MOVE]
-    return [and_(*same, c.status.not_in(ENDED))]
+    return [and_(*same, is_under_way(c.status))]
+
+
+def is_under_way(status: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether somebody is to go on with a move of this status."""
+    return status.not_in(_HOLDS_NOTHING)
 
 
 def _require_instance(writing: Writing, draft: Draft) -> None:

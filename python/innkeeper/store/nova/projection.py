@@ -27,6 +27,7 @@ from innkeeper.store.nova.compute_nodes import (
 from innkeeper.store.nova.drafts import Draft
 from innkeeper.store.nova.flavors import read_flavors, write_flavors
 from innkeeper.store.nova.instances import read_instances, write_instances
+from innkeeper.store.nova.migration_contexts import write_contexts
 from innkeeper.store.nova.migrations import read_migrations, write_migrations
 from innkeeper.store.nova.overflow import Overflow
 from innkeeper.store.nova.paging import Page
@@ -39,7 +40,8 @@ NEWEST: Final = RELEASES[-1]
 PAGE: Final = 500
 """Rows of a page unless the caller says otherwise."""
 
-#: In this order, since rows name each other by id.
+#: In this order, since rows name each other by id: a migration needs its instance's row, and the context in
+#: the row of an instance names that migration and devices, so instances come twice.
 _WRITERS: Final[tuple[tuple[type, Callable[[Writing, Sequence[Draft]], None]], ...]] = (
     (Service, write_services),
     (ComputeNode, write_compute_nodes),
@@ -47,6 +49,7 @@ _WRITERS: Final[tuple[tuple[type, Callable[[Writing, Sequence[Draft]], None]], .
     (Flavor, write_flavors),
     (Instance, write_instances),
     (Migration, write_migrations),
+    (Instance, write_contexts),
 )
 
 
