@@ -7,7 +7,16 @@ from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, EventKind, Finding
+from innkeeper.objects import (
+    ChangeSet,
+    Claim,
+    ClaimState,
+    Cordon,
+    Event,
+    EventKind,
+    Finding,
+    Service,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +227,10 @@ class Store(Protocol):
 
         One whose record is damaged stays in force as long as its name can be read; see `statistics`.
         """
+        ...
+
+    async def list_services(self, host: str) -> tuple[Service, ...]:
+        """What Nova's tables say of the services of a host, by ascending id."""
         ...
 
     async def list_set_aside(self) -> tuple[str, ...]:

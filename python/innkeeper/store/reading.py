@@ -15,10 +15,11 @@ from sqlalchemy import Column, Row, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from innkeeper.errors import StoreCorrupt
-from innkeeper.objects import Claim, ClaimState, Cordon, Event, Finding
+from innkeeper.objects import Claim, ClaimState, Cordon, Event, Finding, Service
 from innkeeper.store.base import EventFilter, HistoryPage, Recorded
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.history import of_wanted, old_events, require_kept, standing
+from innkeeper.store.nova.projection import Projection
 from innkeeper.store.rows import is_damaged, microseconds, parse_body, read_cordon
 from innkeeper.store.tables import batches, claims, cordons, events, findings
 
@@ -33,7 +34,8 @@ ROWS_IN_A_TURN: Final = 64
 class Reader:
     """Reads one node's rows; a row whose text is damaged is left out of lists, and logged once."""
 
-    def __init__(self, engine: AsyncEngine, path: Path, node: str) -> None:
+    def __init__(self, engine: AsyncEngine, path: Path, node: str, projection: Projection) -> None:
+        self._projection = projection
         self._engine = engine
         self._path = path
         self._node = node
@@ -132,6 +134,13 @@ class Reader:
         query = self._select(findings, findings.c.id).where(findings.c.id == finding_id)
         found = await self._parse(await self._fetch(query), self._read_finding)
         return found[0] if found else None
+
+    async def list_services(self, host: str) -> tuple[Service, ...]:
+        """What Nova's tables say of the services of a host."""
+        with told_as_store_error(self._path):
+            async with self._engine.connect() as connection:
+                page = await connection.run_sync(self._projection.read_services, host)
+        return page.objects
 
     async def list_cordons(self) -> tuple[Cordon, ...]:
         """Every cordon: one that was left out would hand out what it is around."""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from innkeeper.clock import Clock
 from innkeeper.errors import StoreError
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding, Service
 from innkeeper.objects.releases import RELEASES
 from innkeeper.store.base import (
     EVERY_EVENT,
@@ -83,7 +83,7 @@ class SqliteStore:
         with CancelScope(shield=True):
             possession, projection = await anyio.to_thread.run_sync(self._take_possession, opening)
             engine = await anyio.to_thread.run_sync(reader_engine, self._path)
-        self._reader = Reader(engine, self._path, self._node)
+        self._reader = Reader(engine, self._path, self._node, projection)
         self._writer = Writer(possession.transactions, projection, self._now_us)
         return _opened(possession)
 
@@ -162,6 +162,9 @@ class SqliteStore:
 
     async def list_cordons(self) -> tuple[Cordon, ...]:  # noqa: D102
         return await self._require_open(self._reader).list_cordons()
+
+    async def list_services(self, host: str) -> tuple[Service, ...]:  # noqa: D102
+        return await self._require_open(self._reader).list_services(host)
 
     async def prune(self, *, before: datetime) -> int:  # noqa: D102
         reader, writer = self._require_open(self._reader), self._require_open(self._writer)

@@ -165,7 +165,11 @@ class Cordons:
         self._require_settled(keys)
         self._in_doubt |= keys
         change_set = ChangeSet(
-            id=uuid4(), node=self._parts.node, cordons=tuple(cordons), events=tuple(events)
+            id=uuid4(),
+            node=self._parts.node,
+            cordons=tuple(cordons),
+            events=tuple(events),
+            records=self._parts.writer.rows.of_cordons(cordons),
         )
         landed, lost = partial(self._landed, cordons), partial(self._settle, keys)
         await self._parts.writer.write_step(Step(change_set, landed, lost))

@@ -6,26 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Set
 from uuid import UUID
 
-from innkeeper.objects import Claim, MoveState
+from innkeeper.objects import Claim
 
 
 class InstanceBook:
     """The live claims of each instance of a host."""
 
-    def __init__(self, node: str, claims: Iterable[Claim]) -> None:
-        self._node = node
+    def __init__(self, claims: Iterable[Claim]) -> None:
         self._claims: dict[UUID, Claim] = {}
         self._of: defaultdict[UUID, dict[UUID, Claim]] = defaultdict(dict)
-        self._beside: set[UUID] = set()
         self._touched: set[UUID] = set()
         for claim in claims:
             self.follow(claim)
         self.touch(self._of)
-
-    @property
-    def beside(self) -> int:
-        """How many claims are held beside the one that their instance lives by, or for one elsewhere."""
-        return len(self._beside)
 
     @property
     def touched(self) -> Set[UUID]:
@@ -61,23 +54,13 @@ class InstanceBook:
         self._claims[claim.id] = claim
         if claim.instance_uuid is not None:
             self._of[claim.instance_uuid][claim.id] = claim
-        if self._is_beside(claim):
-            self._beside.add(claim.id)
 
     def forget(self, claim: Claim) -> None:
         """There is no such claim any more, or after all."""
         self._claims.pop(claim.id, None)
-        self._beside.discard(claim.id)
         if claim.instance_uuid is None:
             return
         ends = self._of[claim.instance_uuid]
         ends.pop(claim.id, None)
         if not ends:
             del self._of[claim.instance_uuid]
-
-    def _is_beside(self, claim: Claim) -> bool:
-        """Of the two ends of a move within the host it is always one."""
-        move = claim.move
-        if move is None or not move.is_arriving:
-            return False
-        return move.source == self._node or move.state is MoveState.CLAIMED

@@ -13,13 +13,7 @@ class Leaving:
     """Of claims whose end, or whose getting smaller, is being written."""
 
     def __init__(self) -> None:
-        self._ending: set[UUID] = set()
         self._placements: dict[UUID, Placement] = {}
-
-    @property
-    def ending(self) -> int:
-        """How many claims end."""
-        return len(self._ending)
 
     @property
     def placements(self) -> Collection[Placement]:
@@ -28,7 +22,6 @@ class Leaving:
 
     def end(self, claims: Sequence[Claim]) -> None:
         """All that these hold."""
-        self._ending.update(claim.id for claim in claims)
         self._placements.update((claim.id, claim.placement) for claim in claims)
 
     def shrink(self, before: Claim, after: Claim) -> None:
@@ -38,7 +31,6 @@ class Leaving:
     def forget(self, claims: Sequence[Claim]) -> None:
         """It is written, or it is not."""
         for claim in claims:
-            self._ending.discard(claim.id)
             self._placements.pop(claim.id, None)
 
 

@@ -24,12 +24,10 @@ class Totals:
     vcpus: int
     memory_mib: int
     disk_mib: int
-    instances: int
-    """Those that are here: one that holds two claims once, and one that is to come not yet."""
 
     @classmethod
-    def of(cls, usage: _core.Usage, leaving: Leaving, beside: int) -> Self:
-        """What the ledger holds, less what leaves; so many claims are `InstanceBook.beside`."""
+    def of(cls, usage: _core.Usage, leaving: Leaving) -> Self:
+        """What the ledger holds, less what leaves."""
         gone = leaving.placements
         vcpus = usage.vcpus.used + usage.vcpus.reserved + _dedicated_vcpus(usage)
         memory_mib = usage.memory_mib.used + usage.memory_mib.reserved + _huge_mib(usage)
@@ -38,7 +36,6 @@ class Totals:
             vcpus=vcpus - sum(map(all_vcpus, gone)),
             memory_mib=memory_mib - sum(map(all_memory_mib, gone)),
             disk_mib=disk_mib - sum(one.disk_mib for one in gone),
-            instances=usage.claims - leaving.ending - beside,
         )
 
 

@@ -25,6 +25,7 @@ from innkeeper.tracker.bell import Bell
 from innkeeper.tracker.bookings_source import LIVE, PAGE
 from innkeeper.tracker.cordon_table import CordonTable
 from innkeeper.tracker.lapses import Cause, DueClaims, Expiries
+from innkeeper.tracker.nova_service import BINARY
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.projecting import Projecting
@@ -130,7 +131,7 @@ async def _write_start(parts: Parts, opened: Opened) -> None:
         aside = {"path": opened.set_aside}
         events.append(Event(at=parts.clock.now(), kind=EventKind.SET_ASIDE, details=aside))
     if parts.config.nova.tables == "embedded":
-        parts.writer.rows = Projecting(parts)
+        parts.writer.rows = await _projecting(parts)
     change_set = ChangeSet(
         id=uuid4(),
         node=parts.node,
@@ -139,3 +140,12 @@ async def _write_start(parts: Parts, opened: Opened) -> None:
         records=parts.writer.rows.of_host(),
     )
     await parts.writer.write_step(Step(change_set))
+
+
+async def _projecting(parts: Parts) -> Projecting:
+    """Nova's tables, whose service goes on counting its reports where it left off."""
+    projecting = Projecting(parts)
+    for service in await parts.store.list_services(projecting.service.host):
+        if service.binary == BINARY:
+            projecting.service.resume(service.report_count)
+    return projecting

@@ -9,6 +9,7 @@ from uuid import UUID
 from innkeeper.objects import ChangeSet, Claim, Instance, PciDevice, PciFunction, Request
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
+from innkeeper.objects.cordon import Cordon
 from innkeeper.tracker.context_rows import Contexts
 from innkeeper.tracker.device_book import DeviceBook
 from innkeeper.tracker.device_rows import device_row
@@ -16,7 +17,9 @@ from innkeeper.tracker.instance_book import InstanceBook
 from innkeeper.tracker.instance_rows import InstanceRows
 from innkeeper.tracker.migration_rows import migration_row
 from innkeeper.tracker.nova_cells import NovaCells
-from innkeeper.tracker.nova_rows import compute_node_row, service_row
+from innkeeper.tracker.nova_node import NodeFacts, NodeRecord, compute_node_row
+from innkeeper.tracker.nova_service import ServiceRecord
+from innkeeper.tracker.nova_stats import NodeStats
 from innkeeper.tracker.nova_totals import Totals
 from innkeeper.tracker.parts import Parts
 
@@ -28,10 +31,13 @@ class Projecting:
         self._parts = parts
         admission = parts.offer.admission
         self._book = DeviceBook(admission)
-        self._instances = InstanceBook(parts.node, parts.register)
+        self._instances = InstanceBook(parts.register)
         for claim in parts.register:
             self._book.follow(claim)
         self._functions: Mapping[str, PciFunction] = {}
+        self.service = ServiceRecord(parts.config.service.host or parts.node)
+        self._node = NodeRecord()
+        self._stats = NodeStats(parts.node)
         self._cells = NovaCells(parts.config.nova.release)
         contexts = Contexts(parts.node, self._book, self._resolve, admission)
         self._instance_rows = InstanceRows(parts.node, self._resolve, contexts)
@@ -50,7 +56,7 @@ class Projecting:
         self._observe()
         self._book.touch(self._book.absent())
         self._instances.touch_holders(self._holders())
-        return (service_row(self._parts.node), *self._rows(()))
+        return (self.service.started(self._parts.cordons.durable), *self._rows())
 
     def _holders(self) -> Iterator[Claim]:
         held = map(self._book.holding, self._book.touched)
@@ -69,10 +75,26 @@ class Projecting:
         except BaseException:
             for claim in claims:
                 self._follow_published(claim)
+                self._stats.forget(str(claim.instance_uuid))
             raise
+
+    def of_cordons(self, cordons: Sequence[Cordon]) -> tuple[VersionedObject, ...]:
+        """The host's own cordon disables the service, and its end enables it."""
+        return self.service.cordoned(cordons)
+
+    def of_beat(self) -> tuple[VersionedObject, ...]:
+        """The service is alive; of devices, instances and node what could not be written before."""
+        self._observe()
+        self._instances.touch_holders(self._holders())
+        return (self.service.beat(self._parts.clock.now()), *self._rows())
+
+    def sent(self, change_set: ChangeSet) -> None:
+        """The form of the node in it is under way."""
+        self._node.send(change_set.records)
 
     def landed(self, change_set: ChangeSet) -> None:
         """The claims in it are published; their forms were followed when its rows were made."""
+        self._node.landed(change_set.records)
         for claim in change_set.claims:
             self._follow_published(claim)
 
@@ -81,8 +103,12 @@ class Projecting:
         for claim in change_set.claims:
             self._follow_published(claim)
         records = change_set.records
+        self._node.lost(records)
         self._book.touch(one.address for one in records if isinstance(one, PciDevice))
-        self._instances.touch(UUID(one.uuid) for one in records if isinstance(one, Instance))
+        instances = [one.uuid for one in records if isinstance(one, Instance)]
+        self._instances.touch(map(UUID, instances))
+        for instance_uuid in instances:
+            self._stats.forget(instance_uuid)
 
     def _follow(self, claim: Claim) -> None:
         self._book.follow(claim)
@@ -108,10 +134,9 @@ class Projecting:
                 self._book.touch_family(address)
 
     def _rows(
-        self, claims: Sequence[Claim], before: Sequence[Claim] = ()
+        self, claims: Sequence[Claim] = (), before: Sequence[Claim] = ()
     ) -> Iterator[VersionedObject]:
         node = self._parts.node
-        yield self._node_row()
         for address in self._book.take_touched():
             yield device_row(node, address, self._book, self._parts.offer.admission)
         self._instances.touch_holders(claims)
@@ -123,6 +148,8 @@ class Projecting:
                 [one for one in before if one.instance_uuid == instance_uuid],
             )
         self._instances.forget_touched()
+        # With the instances above counted.
+        yield from self._node.news(self._node_row())
 
     def _rows_of(
         self, live: Sequence[Claim], ended: Sequence[Claim], before: Sequence[Claim]
@@ -130,7 +157,9 @@ class Projecting:
         """One instance and its moves that are open, or were until now."""
         if not live and not ended:
             return
-        yield self._instance_rows.row(live, ended)
+        row = self._instance_rows.row(live, ended)
+        self._stats.follow([row])
+        yield row
         open_before = {one.move.id: one for one in before if _in_open_move(one) and one.move}
         ends: defaultdict[UUID, list[Claim]] = defaultdict(list)
         for claim in (*ended, *live):
@@ -142,14 +171,17 @@ class Projecting:
         """The ledger still holds what is being given back: that does not count."""
         parts = self._parts
         usage, leaving = parts.ledger.usage(), parts.leaving
-        return compute_node_row(
-            parts.node,
-            parts.host,
-            parts.inventory,
-            Totals.of(usage, leaving, self._instances.beside),
-            self._book.pools.as_object(),
-            self._cells.text(parts.inventory, usage, leaving.placements),
+        facts = NodeFacts(
+            service_host=self.service.host,
+            node=parts.node,
+            host=parts.host,
+            inventory=parts.inventory,
+            totals=Totals.of(usage, leaving),
+            stats=self._stats,
+            pools=self._book.pools.as_object(),
+            cells=self._cells.text(parts.inventory, usage, leaving.placements),
         )
+        return compute_node_row(facts)
 
 
 def _in_open_move(claim: Claim) -> bool:

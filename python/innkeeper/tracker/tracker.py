@@ -40,6 +40,7 @@ from innkeeper.tracker.cleaning import Cleaning
 from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.ends import Ends
 from innkeeper.tracker.findings import Findings
+from innkeeper.tracker.heartbeat import Heartbeat
 from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.moves import Moves
 from innkeeper.tracker.opening import open_parts
@@ -128,6 +129,7 @@ class Tracker(Acting):
         self._audits = self._make_audits()
         self._watching = Watching(self._parts, self._driver, self._audits)
         self._ends = Ends(self._parts, self._claims)
+        self._heartbeat = Heartbeat(self._parts)
         await self._findings.load()
         warn_of_retired(self._parts.offer.remarks)
         await self._forget()
@@ -149,7 +151,7 @@ class Tracker(Acting):
         return Repairs(parts, self._findings, (BookingRepair(parts), SetAsideRepair(parts)))
 
     async def run(self) -> None:
-        """Lapse claims, watch processes and host, clean, settle doubts, audit; until cancelled."""
+        """Lapse claims, watch processes and host, clean, settle doubts, audit, beat; until cancelled."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._parts.alarms.run)
             group.start_soon(self._parts.processes.run)
@@ -159,6 +161,7 @@ class Tracker(Acting):
             group.start_soon(self._watching.run)
             group.start_soon(self._cleaning.run)
             group.start_soon(self._prune)
+            group.start_soon(self._heartbeat.run)
 
     async def _prune(self) -> None:
         while True:

@@ -104,6 +104,7 @@ class Writer:
         if self._writing == 0:
             self._quiet = anyio.Event()
         self._writing += 1
+        self.rows.sent(step.change_set)
         try:
             with anyio.CancelScope(shield=True):
                 await self._apply(step)
@@ -132,7 +133,7 @@ class Writer:
     def _land(self, step: Step, commit: Commit) -> None:
         self.generation = max(self.generation, commit.generation)
         for finding in commit.findings:
-            log.warning("row of nova left as it was", finding=finding.message)
+            log.warning("row of nova is not as it was to be", finding=finding.message)
         self._register.publish(step.change_set.claims)
         self.rows.landed(step.change_set)
         step.landed()
