@@ -1,8 +1,8 @@
-"""What Nova's tables say of this host: node and service, as objects.
+"""What a step changes of Nova's tables, as rows that are objects.
 
 They are the projection of the claims, made for the same change set, so that no transaction shows one
 without the other. Totals are those of the ledger less what is being released in the same step; a row
-that a lost write left behind is put right by the next step or audit.
+that a lost write left behind is put right by the next step, audit or heartbeat.
 """
 
 from __future__ import annotations
