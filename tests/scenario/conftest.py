@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from innkeeper.config import Config, DeviceSpec
-from innkeeper.drivers.base import Driver
+from innkeeper.drivers.base import Driver, Hypervisor
 from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.store.base import Store
 from innkeeper.store.sqlite import SqliteStore
@@ -66,6 +66,7 @@ class MakeTracker(Protocol):
         driver: Driver | None = ...,
         wrap: Callable[[Store], Store] = ...,
         config: Config | None = ...,
+        hypervisor: Hypervisor | None = ...,
     ) -> Tracker: ...
 
 
@@ -88,6 +89,7 @@ def make_tracker(database: Path, clock: VirtualClock, config: Config) -> MakeTra
         driver: Driver | None = None,
         wrap: Callable[[Store], Store] = _as_it_is,
         config: Config | None = None,
+        hypervisor: Hypervisor | None = None,
     ) -> Tracker:
         return Tracker(
             node="test",
@@ -95,6 +97,7 @@ def make_tracker(database: Path, clock: VirtualClock, config: Config) -> MakeTra
             driver=driver or SimulatedDriver(spec),
             config=words if config is None else config,
             clock=clock,
+            hypervisor=hypervisor,
         )
 
     return make

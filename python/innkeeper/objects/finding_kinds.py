@@ -148,6 +148,35 @@ _KINDS: Final = (
         "put the `clean` command back, or clean the device and say so: "
         "`innkeeper devices uncordon --dirty`",
     ),
+    # -- ledger and hypervisor
+    FindingKind(
+        "instance_unbooked",
+        _WARNING,
+        "an instance runs without a claim: what it uses is not handed out; an error where it uses "
+        "devices or dedicated CPUs",
+        "stop it, or have it adopted: `innkeeper findings repair`",
+        repair="a claim is made of what it uses, if that is free",
+        needs_person=True,
+    ),
+    FindingKind(
+        "claim_without_instance",
+        _WARNING,
+        "two answers of the hypervisor say that it does not have the instance of a confirmed claim",
+        "release the claim, or define the instance again",
+        repair="the claim is released",
+    ),
+    FindingKind(
+        "instance_differs",
+        _ERROR,
+        "an instance runs on other CPUs, or with other devices, than its claim holds",
+        "give it the CPUs and devices of its claim: `innkeeper claims show ID -o libvirt`",
+    ),
+    FindingKind(
+        "hypervisor_unreachable",
+        _WARNING,
+        "the hypervisor does not answer: what it said last is believed, and nothing is concluded",
+        "see that libvirt runs and may be asked",
+    ),
     # -- Nova's tables
     FindingKind(
         "text_too_long",

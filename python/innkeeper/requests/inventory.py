@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from innkeeper.config import Config, Counter
@@ -34,6 +35,7 @@ from innkeeper.requests.host_pages import (
 )
 from innkeeper.requests.offer import Offer
 from innkeeper.requests.reserved_words import reserved_warnings
+from innkeeper.requests.strangers import NO_STRANGERS, Strangers
 
 #: Cordons that one refusal spells out.
 _MOST_NAMED: Final = 3
@@ -75,17 +77,22 @@ def put_together(
     cordoned: Cordoned,
     devices: tuple[Device, ...],
     others: OthersPages = NOBODY,
+    strangers: Strangers = NO_STRANGERS,
 ) -> Inventory:
     """An inventory of devices that were found already, and of everything else of the host.
 
-    CPUs that the operator names and that are gone are done without.
+    CPUs that the operator names and that are gone are done without. What `strangers` use is reserved.
     """
-    maker = CellMaker.of(host, config, cordoned, others)
+    kept_off = replace(cordoned, cpus={**strangers.cpus, **cordoned.cpus})
+    maker = CellMaker.of(host, config, kept_off, others)
     shared, cpus_kept_off = _shared_cpus(host, maker.sets, cordoned)
     memory_mib, memory_kept_off = _ordinary_memory_mib(host, cordoned)
     reserved, ratios = config.reserved, config.ratios
-    vcpus = _quantity(len(shared), reserved.vcpus, ratios.vcpus)
-    memory = _quantity(memory_mib, _reserved_memory_mib(host, config, cordoned), ratios.memory)
+    of_strangers = _whole(strangers.vcpus, ratios.vcpus)
+    vcpus = _quantity(len(shared), reserved.vcpus + of_strangers, ratios.vcpus)
+    of_strangers = _whole(_ordinary_of_strangers(config, others, strangers), ratios.memory)
+    reserved_mib = _reserved_memory_mib(host, config, cordoned) + of_strangers
+    memory = _quantity(memory_mib, reserved_mib, ratios.memory)
     return Inventory(
         vcpus=vcpus.model_copy(update=cpus_kept_off.words()),
         memory_mib=memory.model_copy(update=memory_kept_off.words()),
@@ -126,6 +133,20 @@ def _counter_asked(counter: Counter, inventory: Inventory) -> tuple[str, int, Qu
 
 def _quantity(total: int, reserved: int, ratio: float) -> Quantity:
     return Quantity(total=total, reserved=min(reserved, total), allocation_ratio=ratio)
+
+
+def _whole(used: int, ratio: float) -> int:
+    """How much of a total, before its ratio, so much use takes."""
+    return math.ceil(used / ratio)
+
+
+def _ordinary_of_strangers(config: Config, others: OthersPages, strangers: Strangers) -> int:
+    """Their memory but for hugepages, which are counted by the kernel: those that nobody reserved."""
+    reserved = ReservedMemory.of(config.reserved).pages
+    huge_kib = sum(
+        max(count - reserved.get(place, 0), 0) * place[1] for place, count in others.counts.items()
+    )
+    return max(strangers.memory_mib - huge_kib // 1024, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import is_
 
 from innkeeper.objects import Device, PciFunction, PciKind, PlacedDevice
 from innkeeper.objects.cordon import Cordon
@@ -80,7 +81,11 @@ class Offer:
         return self.admission.find_rules([absent])[0]
 
     def devices(
-        self, held: Mapping[str, PlacedDevice], cordons: tuple[Cordon, ...], cordoned: Cordoned
+        self,
+        held: Mapping[str, PlacedDevice],
+        cordons: tuple[Cordon, ...],
+        cordoned: Cordoned,
+        used: frozenset[str] = frozenset(),
     ) -> tuple[Device, ...]:
         """What may be handed out, in the host's order; the same tuple when nothing changed.
 
@@ -89,16 +94,22 @@ class Offer:
                 in the moment of its release.
             cordons: that are not lifted; `cordoned` is made of them.
             cordoned: the same, sorted.
+            used: addresses of what instances use that do not hold it.
         """
-        if len(self._seen) == 2 and self._seen[0] is held and self._seen[1] is cordons:
+        seen = (held, cordons, used)
+        if len(self._seen) == 3 and all(map(is_, self._seen, seen)):
             return self._devices
-        self._seen = (held, cordons)
+        self._seen = seen
         remarks: list[Remark] = []
         special = dict(self._lay_held(held, remarks))
         for address, mark in self._marks(held, cordoned, remarks):
             device = special.get(address) or self.admission.devices.get(address)
             if device is not None:
                 special[address] = _marked(device, mark)
+        for address in sorted(used):
+            device = special.get(address) or self.admission.devices.get(address)
+            if device is not None:
+                special[address] = _marked(device, Withheld.IN_USE)
         self._special = self._same_as_before(special)
         self.remarks = tuple(remarks)
         self._former = {a: device for a, device in self._former.items() if a in held}

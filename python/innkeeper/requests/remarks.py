@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from innkeeper.objects import PciFunction, PlacedDevice
+from innkeeper.objects import PciFunction, PlacedDevice, Severity
 from innkeeper.requests.device_specs import DeviceRule
 
 
@@ -20,6 +20,8 @@ class Remark:
     booked: str | None = None
     observed: str | None = None
     claim_id: UUID | None = None
+    severity: Severity | None = None
+    """Where it is another one than that of its kind."""
 
 
 def changed(placed: PlacedDevice, difference: str) -> Remark:

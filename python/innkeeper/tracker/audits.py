@@ -26,7 +26,7 @@ from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.repairs import Repairs
-from innkeeper.tracker.sync import pages_in_ledger, refresh, take_in
+from innkeeper.tracker.sync import observe_instances, pages_in_ledger, refresh, take_in
 from innkeeper.tracker.writing import Step
 
 log = structlog.get_logger(__name__)
@@ -164,7 +164,8 @@ class Audits:
         return report
 
     async def _observe(self) -> None:
-        """Take over what the host has now; bookings stay whatever it says."""
+        """Take over what the host has and runs now; bookings stay whatever it says."""
+        await observe_instances(self._parts)
         held = pages_in_ledger(self._parts)
         try:
             host = await anyio.to_thread.run_sync(self._driver.observe)

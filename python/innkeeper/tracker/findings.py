@@ -217,7 +217,7 @@ def _finding(remark: Remark, now: datetime) -> Finding:
     return Finding(
         id=hashlib.sha256(name.encode()).hexdigest()[:12],
         kind=remark.kind,
-        severity=kind.severity,
+        severity=remark.severity or kind.severity,
         subject=remark.subject,
         message=remark.message,
         booked=remark.booked,

@@ -10,7 +10,7 @@ import anyio.to_thread
 from innkeeper import _core
 from innkeeper.clock import Clock
 from innkeeper.config import Config
-from innkeeper.drivers.base import Driver
+from innkeeper.drivers.base import Driver, Hypervisor
 from innkeeper.objects import ChangeSet, Claim, Event, EventKind, Placement
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.collection import no_collection
@@ -24,13 +24,14 @@ from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.bell import Bell
 from innkeeper.tracker.bookings_source import LIVE, PAGE
 from innkeeper.tracker.cordon_table import CordonTable
+from innkeeper.tracker.instances import Instances
 from innkeeper.tracker.lapses import Cause, DueClaims, Expiries
 from innkeeper.tracker.nova_service import BINARY
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.projecting import Projecting
 from innkeeper.tracker.register import Register
-from innkeeper.tracker.sync import pages_in_ledger, refresh, take_in
+from innkeeper.tracker.sync import observe_instances, pages_in_ledger, refresh, take_in
 from innkeeper.tracker.waiting import WaitingLine
 from innkeeper.tracker.writing import Step, Writer
 
@@ -44,7 +45,13 @@ class Opening:
 
 
 async def open_parts(
-    *, node: str, store: Store, driver: Driver, config: Config, clock: Clock
+    *,
+    node: str,
+    store: Store,
+    driver: Driver,
+    config: Config,
+    clock: Clock,
+    hypervisor: Hypervisor | None = None,
 ) -> Opening:
     """Observe, open, restore, and say so in the history.
 
@@ -84,8 +91,10 @@ async def open_parts(
         config=config,
         rules=rules,
         aliases=Aliases.of(config),
+        instances=Instances(hypervisor),
     )
     await _restore(parts)
+    await observe_instances(parts)
     _require_cpus_of_a_new_host(parts)
     take_in(parts, host, pages_in_ledger(parts))
     refresh(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from innkeeper import _core
 from innkeeper.clock import Clock
@@ -14,10 +14,12 @@ from innkeeper.requests.cells import require_cells
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.host_pages import NOBODY, OthersPages
 from innkeeper.requests.offer import Offer
+from innkeeper.requests.strangers import Strangers, cpus_of
 from innkeeper.store.base import Store
 from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.bell import Bell
 from innkeeper.tracker.cordon_table import CordonTable
+from innkeeper.tracker.instances import Instances, no_instances
 from innkeeper.tracker.lapses import DueClaims, Expiries
 from innkeeper.tracker.leaving import Leaving
 from innkeeper.tracker.processes import ProcessWatch
@@ -52,12 +54,22 @@ class Parts:
     config: Config
     rules: DeviceRules
     aliases: Aliases
+    instances: Instances = field(default_factory=no_instances)
     draining: bool = False
     leaving: Leaving = field(default_factory=Leaving)
     others: OthersPages = NOBODY
     """Hugepages that are in use without a claim, as of the last observation."""
     marks_in_ledger: tuple[Cordon, ...] = ()
     """The cordons that the ledger's inventory was made with."""
+
+    @property
+    def strangers(self) -> Strangers:
+        """What runs without a claim; of CPUs those that no claim holds, for they are kept anyhow."""
+        found = self.instances.strangers
+        if not found.cpus:
+            return found
+        held = frozenset(cpu for claim in self.register for cpu in cpus_of(claim.placement))
+        return replace(found, cpus={c: why for c, why in found.cpus.items() if c not in held})
 
     def resolve(self, words: Request) -> Request:
         """A caller's words as the ledger takes them.

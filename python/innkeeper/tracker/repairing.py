@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from innkeeper.objects import Claim, Finding
+from innkeeper.objects import Claim, Event, Finding
 from innkeeper.objects.base import VersionedObject
 from innkeeper.tracker.writing import nothing
 
@@ -23,6 +23,8 @@ class Plan:
     """What is done, such as `claim X is booked as it is stored`."""
     claims: tuple[Claim, ...] = ()
     """Written in this form, with their rows of Nova's tables; also where that is what they are."""
+    events: tuple[Event, ...] = ()
+    """What the history says of them, before it says that the finding was mended."""
     records: tuple[VersionedObject, ...] = ()
     """Further rows of Nova's tables."""
     begin: Callable[[], None] = nothing

@@ -125,7 +125,7 @@ class Repairs:
             return Repaired(cleared, None)
         cleared = cleared.model_copy(update={"taken_repair": plan.words})
         repaired = event_of(EventKind.REPAIRED, cleared, now, by, repair=plan.words)
-        await self._carry_out(plan, cleared, [repaired, *events])
+        await self._carry_out(plan, cleared, [*plan.events, repaired, *events])
         self.taken[finding.kind] += 1
         return Repaired(cleared, plan.words)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from innkeeper.config import Config
 from innkeeper.objects import Host
 from innkeeper.requests.collection import no_collection
-from innkeeper.requests.cpu_sets import require_cpus
+from innkeeper.requests.cpu_sets import CpuSets, require_cpus
 from innkeeper.requests.host_pages import CellPages
 from innkeeper.requests.host_remarks import remarks_on_host
 from innkeeper.requests.inventory import put_together
@@ -24,9 +24,12 @@ def refresh(parts: Parts) -> bool:
     """
     table, offer = parts.cordons, parts.offer
     offer.observe(parts.host.functions, parts.rules)
-    devices = offer.devices(parts.register.held_devices(), table.marks, table.cordoned)
+    held, strangers = parts.register.held_devices(), parts.strangers
+    devices = offer.devices(held, table.marks, table.cordoned, parts.instances.strangers.devices)
     parts.marks_in_ledger = table.marks
-    inventory = put_together(parts.host, parts.config, table.cordoned, devices, parts.others)
+    inventory = put_together(
+        parts.host, parts.config, table.cordoned, devices, parts.others, strangers
+    )
     # A device to clean may be there again, or another command may clean it.
     parts.dirt_due.ring()
     if inventory == parts.inventory:
@@ -36,9 +39,18 @@ def refresh(parts: Parts) -> bool:
 
 
 def refresh_marks(parts: Parts) -> None:
-    """The same, unless the ledger has all marks already; before anything is given back."""
-    if parts.marks_in_ledger is not parts.cordons.marks:
+    """The same, unless the ledger has all marks already; before anything is given back.
+
+    A dedicated CPU that somebody is on beside its holder is kept off from then on.
+    """
+    if parts.marks_in_ledger is not parts.cordons.marks or parts.instances.strangers.cpus:
         refresh(parts)
+
+
+async def observe_instances(parts: Parts) -> None:
+    """Ask the hypervisor; what instances use without a claim counts from the next `refresh`."""
+    dedicated = CpuSets.of(parts.host, parts.config).dedicated
+    await parts.instances.observe(parts.register, dedicated)
 
 
 def take_in(parts: Parts, host: Host, held_before: Mapping[CellPages, int]) -> None:

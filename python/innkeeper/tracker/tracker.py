@@ -18,7 +18,7 @@ import structlog
 
 from innkeeper.clock import Clock, SystemClock
 from innkeeper.config import Config
-from innkeeper.drivers.base import Driver
+from innkeeper.drivers.base import Driver, Hypervisor
 from innkeeper.errors import InnkeeperError
 from innkeeper.objects import (
     AuditReport,
@@ -49,6 +49,8 @@ from innkeeper.tracker.placing import Placing
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.records_source import RecordsSource
 from innkeeper.tracker.repairs import Repaired, Repairs
+from innkeeper.tracker.running_repairs import AdoptRepair, GoneRepair
+from innkeeper.tracker.running_source import RunningSource
 from innkeeper.tracker.set_aside_repair import SetAsideRepair
 from innkeeper.tracker.sync import require_new_cpus
 from innkeeper.tracker.updates import Updates
@@ -73,8 +75,11 @@ class Tracker(Acting):
         driver: Driver,
         config: Config | None = None,
         clock: Clock | None = None,
+        hypervisor: Hypervisor | None = None,
     ) -> None:
+        """Of `node`; with a `hypervisor` what runs is compared with what is booked."""
         self._node = node
+        self._hypervisor = hypervisor
         self._store = store
         self._driver = driver
         self._config = config or Config()
@@ -112,11 +117,12 @@ class Tracker(Acting):
             driver=self._driver,
             config=self._config,
             clock=self._clock,
+            hypervisor=self._hypervisor,
         )
         self.opened: Opened = opening.opened
         self._parts: Parts = opening.parts
         self._processes = self._parts.processes
-        changes = Changes(self._parts)
+        self._changes = changes = Changes(self._parts)
         self._claims = Claims(self._parts, changes)
         self._placing = Placing(self._parts, changes)
         self._moves = Moves(self._parts, self._claims, changes)
@@ -143,12 +149,21 @@ class Tracker(Acting):
             self._cordons,
             self._repairs,
             HostSource(parts, self._cleaning.remarks),
-            (BookingsSource(parts), RecordsSource(parts)),
+            (BookingsSource(parts), RecordsSource(parts), RunningSource(parts)),
         )
 
     def _make_repairs(self) -> Repairs:
         parts = self._parts
-        return Repairs(parts, self._findings, (BookingRepair(parts), SetAsideRepair(parts)))
+        return Repairs(
+            parts,
+            self._findings,
+            (
+                BookingRepair(parts),
+                SetAsideRepair(parts),
+                GoneRepair(parts, self._changes),
+                AdoptRepair(parts),
+            ),
+        )
 
     async def run(self) -> None:
         """Lapse claims, watch processes and host, clean, settle doubts, audit, beat; until cancelled."""

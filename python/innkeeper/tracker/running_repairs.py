@@ -1,0 +1,214 @@
+"""What mends that instances and claims do not go together: a claim is released, or one is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from uuid import UUID, uuid4
+
+from innkeeper.errors import NotRepairable
+from innkeeper.objects import (
+    Claim,
+    ClaimSpec,
+    ClaimState,
+    DeviceRequest,
+    Event,
+    EventKind,
+    Finding,
+    Holder,
+    PlacedDevice,
+    Placement,
+    Request,
+)
+from innkeeper.objects.host import Device
+from innkeeper.requests.admission import is_bridge
+from innkeeper.requests.strangers import Use
+from innkeeper.tracker.changes import Change, Changes
+from innkeeper.tracker.convert import fingerprint, usage_object
+from innkeeper.tracker.dirt import after_use
+from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.repairing import Plan
+from innkeeper.tracker.sync import refresh
+
+ADOPTED: Final = Holder(reason="adopted: it ran without a claim")
+
+
+class GoneRepair:
+    """Releases a claim whose instance the hypervisor does not have, in the words of its last answer."""
+
+    kinds = frozenset({"claim_without_instance"})
+
+    def __init__(self, parts: Parts, changes: Changes) -> None:
+        self._parts = parts
+        self._changes = changes
+
+    async def plan(self, finding: Finding) -> Plan | None:  # noqa: D102
+        claim = self._parts.register.find(UUID(finding.subject))
+        if claim is None or claim.instance_uuid in self._parts.instances.found:
+            return None
+        if self._parts.instances.problem is not None:
+            raise _cannot(
+                finding, "the hypervisor does not answer: whether it is gone is not known"
+            )
+        return Plan(f"claim {claim.id} is released", outside=partial(self._release, claim.id))
+
+    async def _release(self, claim_id: UUID) -> None:
+        """As every end: devices that it leaves dirty are marked in the same change set."""
+        claim = self._parts.register.find(claim_id)
+        if claim is None:
+            return
+        released = claim.model_copy(update={"state": ClaimState.RELEASED, "expires_at": None})
+        why = {"repair": "claim_without_instance"}
+        await self._changes.write([Change(released, EventKind.RELEASED, why)], by=None)
+
+
+class AdoptRepair:
+    """Makes a confirmed claim of what an instance uses that has none."""
+
+    kinds = frozenset({"instance_unbooked"})
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def plan(self, finding: Finding) -> Plan | None:  # noqa: D102
+        instances, uuid = self._parts.instances, UUID(finding.subject)
+        if uuid not in instances.uses or self._parts.register.of_instance(uuid):
+            return None
+        use = instances.uses[uuid]
+        claim = self._claim(finding, use)
+        adoption = _Adoption(self._parts, claim, use)
+        event = Event(
+            at=claim.created_at,
+            kind=EventKind.ADOPTED,
+            claim_id=claim.id,
+            instance_uuid=uuid,
+            details={"finding": finding.id, "name": use.instance.name},
+        )
+        return Plan(
+            f"claim {claim.id} is made for instance {use.instance.name}",
+            claims=(claim,),
+            events=(event,),
+            begin=adoption.begin,
+            landed=adoption.landed,
+            lost=adoption.lost,
+        )
+
+    def _claim(self, finding: Finding, use: Use) -> Claim:
+        devices = tuple(self._device(finding, address) for address in sorted(use.devices))
+        self._require_free(finding, use)
+        request = Request(
+            vcpus=use.vcpus or None,
+            memory_mib=use.memory_mib or None,
+            devices=tuple(map(_asked, devices)),
+        )
+        placement = Placement(
+            vcpus=use.vcpus,
+            memory_mib=use.memory_mib,
+            cpus=self._parts.inventory.shared_cpus if use.vcpus else "",
+            devices=devices,
+        )
+        uuid, now = use.instance.uuid, self._parts.clock.now()
+        spec = ClaimSpec(
+            claim_id=uuid4(),
+            instance_uuid=uuid,
+            name=use.instance.name,
+            request=request,
+            holder=ADOPTED,
+        )
+        return Claim(
+            id=spec.claim_id or uuid,
+            node=self._parts.node,
+            state=ClaimState.CONFIRMED,
+            instance_uuid=uuid,
+            name=spec.name,
+            holder=ADOPTED,
+            request=request,
+            placement=placement,
+            fingerprint=fingerprint(spec),
+            after_use=after_use(self._parts, placement),
+            created_at=now,
+            updated_at=now,
+        )
+
+    def _device(self, finding: Finding, address: str) -> PlacedDevice:
+        """One that is admitted, and of whose hardware nobody holds anything.
+
+        That a program has it open is no hindrance: that is the instance.
+        """
+        admission = self._parts.offer.admission
+        function, rule = admission.by_address.get(address), admission.rule(address)
+        if function is None or rule is None or is_bridge(function):
+            raise _cannot(finding, f"device {address} is not admitted by any [[devices]] entry")
+        for placed in self._parts.register.held_devices().values():
+            if address in (placed.address, placed.parent) or placed.address == function.parent:
+                holder = self._parts.register.device_holders()[placed.address]
+                raise _cannot(finding, f"device {placed.address} is held by claim {holder}")
+        return _placed(admission.devices.get(address) or admission.record(function, rule))
+
+    def _require_free(self, finding: Finding, use: Use) -> None:
+        """Beside what other instances use without a claim.
+
+        What this one uses is reserved until it is adopted, so only what is booked can be in its way.
+        """
+        if use.cpus:
+            raise _cannot(
+                finding,
+                "its vCPUs are on dedicated CPUs, and which cells of its own it has is not known: claim it by "
+                f"hand, `innkeeper claim {use.instance.uuid} --dedicated`, and define it again by that claim",
+            )
+        if finding.claim_id is not None:
+            raise _cannot(finding, f"it has claim {finding.claim_id}")
+        usage = usage_object(self._parts.ledger.usage())
+        for what, amounts in (("vCPUs", usage.vcpus), ("MiB of memory", usage.memory_mib)):
+            if amounts.used > amounts.capacity:
+                short = amounts.used - amounts.capacity
+                raise _cannot(
+                    finding, f"{short} {what} more are booked than it leaves: release claims first"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Adoption:
+    """The reservation of what an instance uses becomes a booking, and back where that is not written."""
+
+    parts: Parts
+    claim: Claim
+    use: Use
+
+    def begin(self) -> None:
+        self.parts.instances.claimed(self.use.instance.uuid)
+        self.parts.register.reserve_instance(self.claim.instance_uuid, self.claim.id)
+        self.parts.ledger.restore([(str(self.claim.id), self.claim.placement)])
+
+    def landed(self) -> None:
+        self.parts.follow(self.claim)
+        refresh(self.parts)
+
+    def lost(self) -> None:
+        self.parts.ledger.unbook(str(self.claim.id))
+        self.parts.register.forget_instance(self.claim.instance_uuid, self.claim.id)
+        self.parts.instances.unclaimed(self.use)
+
+
+def _asked(placed: PlacedDevice) -> DeviceRequest:
+    return DeviceRequest(vendor_id=placed.vendor_id, product_id=placed.product_id)
+
+
+def _placed(device: Device) -> PlacedDevice:
+    return PlacedDevice(
+        address=device.address,
+        vendor_id=device.vendor_id,
+        product_id=device.product_id,
+        cell=device.cell,
+        parent=device.parent,
+        identity=device.identity,
+    )
+
+
+def _cannot(finding: Finding, why: str) -> NotRepairable:
+    return NotRepairable(
+        f"finding {finding.id} ({finding.kind}) cannot be mended as things are: {why}",
+        finding_id=finding.id,
+        kind=finding.kind,
+    )
