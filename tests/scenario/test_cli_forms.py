@@ -14,7 +14,7 @@ from tests.unit.cli.program import CommandLine, serve
 FORMS = ("table", "wide", "json", "yaml", "name", "env", "libvirt")
 LISTS = (
     *("show", "devices", "devices --tree", "devices --free", "pools", "aliases", "cordons"),
-    *("claims", "findings", "audit run", "history"),
+    *("claims", "findings", "findings repair --all", "audit run", "audit run --full", "history"),
 )
 ONE_CLAIM = ("claims show", "claims update --vcpus 2", "confirm", "renew --lease 1h", "release")
 

@@ -102,6 +102,7 @@ WRONG_QUERIES = [
     ("/v1/findings?cleared=perhaps", "cleared"),
     ("/v1/findings?limit=0", "limit"),
     (f"/v1/findings?marker={'x' * 65}", "marker"),
+    (f"/v1/findings/{'x' * 65}", "finding_id"),
     ("/v1/claims/not-a-uuid", "ref"),
     ("/v1/claims/..%00", "ref"),
 ]

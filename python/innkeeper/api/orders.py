@@ -112,6 +112,17 @@ class CordonOrder(Asked):
     reason: Name
 
 
+class AuditOrder(Asked):
+    """How much is compared."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"examples": [{"full": True}]}
+    )
+
+    full: Annotated[bool, Field(strict=True)] = False
+    """Everything, and not only what changed since the audit before."""
+
+
 # -- parameters ------------------------------------------------------------------------------
 
 Limit = Annotated[int, Field(ge=1, le=1000)]
@@ -158,6 +169,12 @@ class FindingQuery(Asked):
     cleared: bool = False
     limit: Limit = 100
     marker: Annotated[str, Field(max_length=64)] | None = None
+
+
+class RepairQuery(Asked):
+    """Whether it is only to be said what would be done."""
+
+    dry_run: bool = False
 
 
 class EventQuery(Asked):

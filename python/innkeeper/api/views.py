@@ -185,6 +185,16 @@ class FitAnswer(View):
     """Why one more would not fit: what runs out first. Empty at the most, and where `count` is null."""
 
 
+class RepairView(View):
+    """What mends a finding."""
+
+    finding: Finding
+    """As it is now: cleared, unless this was a dry run."""
+    repair: str | None
+    """What was done, or would be; null when the difference is gone by itself."""
+    dry_run: bool
+
+
 class FindingList(View):
     """One page of findings, by id."""
 

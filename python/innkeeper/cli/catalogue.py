@@ -39,7 +39,9 @@ CATALOGUE = {
     "run": Place("run", "run", "Hold room for as long as a command runs."),
     "audit": Place("audits", "audit_app", "Compare ledger, store and host: `audit run`."),
     "findings": Place(
-        "audits", "findings", "What audits found; exit code 5 when something is open."
+        "findings",
+        "findings_app",
+        "What audits found and what mends it; exit code 5 while any is open.",
     ),
     "history": Place(
         "audits", "history", "What happened, in the order in which it became durable."

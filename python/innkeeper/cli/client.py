@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from innkeeper.api.move_views import MoveList, MoveView
-from innkeeper.api.orders import ClaimOrder, CordonOrder
+from innkeeper.api.orders import AuditOrder, ClaimOrder, CordonOrder
 from innkeeper.api.views import (
     AliasList,
     ClaimList,
@@ -27,6 +27,7 @@ from innkeeper.api.views import (
     HostView,
     PoolList,
     Problem,
+    RepairView,
     ServiceView,
 )
 from innkeeper.config.places import client_sockets
@@ -206,9 +207,18 @@ class Client:
 
     # -- audits and history --------------------------------------------------------------------
 
-    def audit(self) -> AuditReport:
+    def audit(self, order: AuditOrder) -> AuditReport:
         """Compare ledger, store and host now."""
-        return self._ask(AuditReport, "POST", "/v1/audits")
+        return self._ask(AuditReport, "POST", "/v1/audits", body=order)
+
+    def finding(self, finding_id: str) -> Finding:
+        """One finding, cleared ones included."""
+        return self._ask(Finding, "GET", f"/v1/findings/{quote(finding_id, safe='')}")
+
+    def repair(self, finding_id: str, *, dry_run: bool) -> RepairView:
+        """Mend it, or say what would be done."""
+        path = f"/v1/findings/{quote(finding_id, safe='')}/repair"
+        return self._ask(RepairView, "POST", path, query={"dry_run": str(dry_run).lower()})
 
     def findings(self, *, cleared: bool) -> Iterator[Finding]:
         """What audits found, page by page."""

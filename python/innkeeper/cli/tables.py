@@ -18,7 +18,7 @@ from innkeeper.cli.held import (
 from innkeeper.cli.picture.lines import cells_of
 from innkeeper.cli.quantities import ago, printable, size, until
 from innkeeper.cli.short_of import what_runs_out
-from innkeeper.objects import Claim, ClaimState, Event, Finding, Placement
+from innkeeper.objects import Claim, ClaimState, Event, Placement
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -162,24 +162,6 @@ def _end_in_words(claim: Claim) -> str:
         return "when it is released"
     condition = "renewed" if claim.state is ClaimState.CONFIRMED else "confirmed"
     return f"{claim.expires_at:%H:%M:%S} UTC, {until(claim.expires_at)}, unless {condition} before"
-
-
-def findings_table(findings: Iterable[Finding], *, wide: bool = False) -> str:
-    """One line a finding."""
-    head = ["FINDING", "SEVERITY", "KIND", "MESSAGE", "SINCE"]
-    wide_head = ["CLAIM", "LAST SEEN", "SUGGESTED"] if wide else []
-    rows = [
-        [
-            *(one.id, one.severity, one.kind, one.message, ago(one.first_seen)),
-            *(_finding_wide(one) if wide else []),
-        ]
-        for one in findings
-    ]
-    return columns([*head, *wide_head], rows)
-
-
-def _finding_wide(one: Finding) -> list[str]:
-    return [str(one.claim_id or ""), ago(one.last_seen), one.suggested_repair or ""]
 
 
 def events_table(events: Iterable[Event]) -> str:

@@ -111,6 +111,7 @@ CHANGES = [
     ("POST", "/v1/claims/6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11/renew"),
     ("DELETE", "/v1/claims/6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11"),
     ("POST", "/v1/audits"),
+    ("POST", "/v1/findings/0123456789ab/repair?dry_run=true"),
 ]
 LOOKS = ["/v1", "/v1/host", "/v1/devices", "/v1/pools", "/v1/claims", "/v1/findings", "/v1/events"]
 

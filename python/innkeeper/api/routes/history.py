@@ -1,4 +1,4 @@
-"""Audits and their findings, and what happened."""
+"""What happened."""
 
 from __future__ import annotations
 
@@ -9,32 +9,11 @@ from starlette.responses import Response
 
 from innkeeper.api.answers import answer
 from innkeeper.api.declare import answers
-from innkeeper.api.orders import EventQuery, FindingQuery
-from innkeeper.api.parts import operator, parts_of, reader
-from innkeeper.api.views import EventList, FindingList
-from innkeeper.objects import AuditReport
+from innkeeper.api.orders import EventQuery
+from innkeeper.api.parts import parts_of, reader
+from innkeeper.api.views import EventList
 
 router: Final = APIRouter(prefix="/v1", tags=["history"])
-
-
-@router.post("/audits", responses=answers(AuditReport))
-async def run_audit(request: Request) -> Response:
-    """Compare ledger, store and host now."""
-    await operator(request)
-    parts = parts_of(request)
-    return answer(await parts.tracker.audit())
-
-
-@router.get("/findings", responses=answers(FindingList))
-async def list_findings(request: Request, query: Annotated[FindingQuery, Query()]) -> Response:
-    """One page of what audits found; with `cleared`, also what is gone by now."""
-    await reader(request)
-    parts = parts_of(request)
-    findings = await parts.tracker.list_findings(
-        include_cleared=query.cleared, limit=query.limit, marker=query.marker
-    )
-    full = len(findings) == query.limit
-    return answer(FindingList(findings=findings, next_marker=findings[-1].id if full else None))
 
 
 @router.get("/events", responses=answers(EventList))

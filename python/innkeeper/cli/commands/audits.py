@@ -1,23 +1,26 @@
-"""`audit run`, `findings`, `history`: what differs, and what happened."""
+"""`audit run`, `history`: what differs, and what happened."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
+from innkeeper.api.orders import AuditOrder
 from innkeeper.cli.catalogue import new_group
 from innkeeper.cli.client import Client
 from innkeeper.cli.exits import Exit, say
+from innkeeper.cli.finding_tables import finding_writers
 from innkeeper.cli.forms import Form, ListOutput, data_writers, names, put
 from innkeeper.cli.refs import parse_ref
 from innkeeper.cli.session import session_of
-from innkeeper.cli.tables import events_table, findings_table
-from innkeeper.objects import Event, Finding
+from innkeeper.cli.tables import events_table
+from innkeeper.objects import Event
 
 audit_app = new_group(no_args_is_help=True, help="Compare ledger, store and host.")
-Cleared = Annotated[bool, typer.Option("--cleared", help="Those that are gone, too.")]
+Full = Annotated[
+    bool, typer.Option("--full", help="Everything, and not only what changed since the last one.")
+]
 MaybeRef = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="Of one claim or instance only.")
 ]
@@ -29,35 +32,14 @@ def audit() -> None:
 
 
 @audit_app.command("run")
-def audit_run(context: typer.Context, output: ListOutput = "table") -> None:
-    """Audit now; exit code 5 when something was found."""
-    report = session_of(context).client().audit()
-    put(output, _writers(report.findings) | data_writers(report))
-    say(f"audited generation {report.generation} in {report.seconds * 1000:.0f} ms")
+def audit_run(context: typer.Context, full: Full = False, output: ListOutput = "table") -> None:
+    """Audit now; exit code 5 when something is open."""
+    report = session_of(context).client().audit(AuditOrder(full=full))
+    put(output, finding_writers(report.findings) | data_writers(report))
+    what = "all" if report.full else "what changed"
+    say(f"audited {what} at generation {report.generation} in {report.seconds * 1000:.0f} ms")
     if report.findings:
         raise typer.Exit(Exit.FINDINGS)
-
-
-def findings(
-    context: typer.Context, cleared: Cleared = False, output: ListOutput = "table"
-) -> None:
-    """What audits found; exit code 5 when something is open."""
-    found = list(session_of(context).client().findings(cleared=cleared))
-    put(output, _writers(found) | data_writers(found))
-    if any(one.cleared_at is None for one in found):
-        raise typer.Exit(Exit.FINDINGS)
-
-
-def _writers(found: Sequence[Finding]) -> dict[Form, Callable[[], str]]:
-    return {
-        Form.TABLE: lambda: _text(found),
-        Form.WIDE: lambda: _text(found, wide=True),
-        Form.NAME: lambda: names(one.id for one in found),
-    }
-
-
-def _text(found: Sequence[Finding], *, wide: bool = False) -> str:
-    return findings_table(found, wide=wide) if found else "nothing differs"
 
 
 def history(context: typer.Context, ref: MaybeRef = None, output: ListOutput = "table") -> None:
