@@ -40,6 +40,7 @@ from innkeeper.objects import (
     Request,
 )
 from innkeeper.store.base import EventFilter, Opened, Store
+from innkeeper.store.digests import digest_of_claim
 from innkeeper.store.ownership import LOCK_NAME
 from innkeeper.store.sqlite import SqliteStore
 
@@ -240,6 +241,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "apply": lambda store: store.apply(change_set(made_claim(1))),
     "find_claim": lambda store: store.find_claim(UUID(int=1)),
     "list_claims": lambda store: store.list_claims(),
+    "list_claim_digests": lambda store: store.list_claim_digests(),
     "list_cordons": lambda store: store.list_cordons(),
     "was_applied": lambda store: store.was_applied(UUID(int=1)),
     "prune": lambda store: store.prune(before=START),
@@ -258,6 +260,29 @@ async def test_a_store_that_is_not_open_says_so(site: Site, name: str) -> None:
     await store.close()
     with pytest.raises(StoreError, match="not open"):
         await call(store)
+
+
+async def test_digests_tell_which_records_are_as_they_were_written(store: Store) -> None:
+    claims = [made_claim(number) for number in range(5)]
+    ended = made_claim(5, ClaimState.RELEASED)
+    await store.apply(change_set(*claims, ended))
+    digests = {one.id: one.digest for one in await store.list_claim_digests()}
+    assert digests == {claim.id: digest_of_claim(claim) for claim in claims}
+    await store.apply(change_set(made_claim(3, ClaimState.CONFIRMED)))
+    after = {one.id: one.digest for one in await store.list_claim_digests()}
+    assert [key for key, digest in after.items() if digest != digests[key]] == [claims[3].id]
+
+
+async def test_digests_come_in_pages_by_id_and_of_what_changed_since(store: Store) -> None:
+    claims = [made_claim(number) for number in range(5)]
+    await store.apply(change_set(*claims))
+    ids = [claim.id for claim in claims]
+    first = await store.list_claim_digests(limit=3)
+    rest = await store.list_claim_digests(limit=3, marker=first[-1].id)
+    assert [one.id for one in (*first, *rest)] == ids
+    assert await store.list_claim_digests(marker=ids[-1]) == ()
+    changed = await store.list_claim_digests(since=claims[3].updated_at)
+    assert [one.id for one in changed] == ids[3:]
 
 
 # -- together ---------------------------------------------------------------------------------

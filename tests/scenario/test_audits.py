@@ -23,7 +23,6 @@ from innkeeper.drivers.still import no_changes
 from innkeeper.errors import HostUnreadable
 from innkeeper.objects import (
     ChangeSet,
-    Claim,
     ClaimSpec,
     ClaimUpdate,
     DeviceRequest,
@@ -33,7 +32,7 @@ from innkeeper.objects import (
     Request,
 )
 from innkeeper.objects.finding_kinds import FINDING_KINDS
-from innkeeper.store.base import Commit, Store
+from innkeeper.store.base import ClaimDigest, Commit, Store
 from innkeeper.tracker import Tracker
 
 
@@ -175,8 +174,8 @@ class SlowStore:
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
-    async def list_claims(self, **which: Any) -> Sequence[Claim]:
-        page = await self._store.list_claims(**which)
+    async def list_claim_digests(self, **which: Any) -> Sequence[ClaimDigest]:
+        page = await self._store.list_claim_digests(**which)
         if self.is_slow:
             self.read.set()
             await self.writing.wait()

@@ -124,6 +124,15 @@ class HistoryPage:
     """Sequence of the last event that was looked at, whether it is wanted or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimDigest:
+    """What tells whether a claim's record is still the one that is known, without reading it."""
+
+    id: UUID
+    digest: bytes
+    """Of the text as it stands in the record; see `store.digests`."""
+
+
 class Store(Protocol):
     """Keeps promises. One write, `apply`; reads are paged and never wait for a write."""
 
@@ -184,6 +193,16 @@ class Store(Protocol):
         """Claims by ascending id, after `marker`; an empty page is the end.
 
         A damaged record is left out, and its id stands in `statistics().unreadable_claims`.
+        """
+        ...
+
+    async def list_claim_digests(
+        self, *, since: datetime | None = None, limit: int = 1000, marker: UUID | None = None
+    ) -> tuple[ClaimDigest, ...]:
+        """Of live claims by ascending id, after `marker`; an empty page is the end.
+
+        With `since` only those of which the last form is of that moment or later. A damaged record is
+        among them: whoever reads it finds out.
         """
         ...
 

@@ -75,7 +75,13 @@ def _prepare_writer(connection: Any, _record: object) -> None:
 
 
 def _prepare_reader(connection: Any, _record: object) -> None:
+    # A text that is no UTF-8 must not stop a whole page: it is no JSON either.
+    connection.driver_connection.text_factory = _as_text
     _set_pragmas(connection, READER_PRAGMAS)
+
+
+def _as_text(stored: bytes) -> str:
+    return stored.decode(errors="surrogateescape")
 
 
 def _set_pragmas(connection: Any, pragmas: tuple[str, ...]) -> None:

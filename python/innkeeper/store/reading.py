@@ -11,12 +11,13 @@ from uuid import UUID
 import structlog
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
-from sqlalchemy import Column, Row, Select, Table, select
+from sqlalchemy import Column, LargeBinary, Row, Select, Table, cast, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from innkeeper.errors import StoreCorrupt
 from innkeeper.objects import Claim, ClaimState, Cordon, Event, Finding, Service
-from innkeeper.store.base import EventFilter, HistoryPage, Recorded
+from innkeeper.store.base import ClaimDigest, EventFilter, HistoryPage, Recorded
+from innkeeper.store.digests import digest_of
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.history import of_wanted, old_events, require_kept, standing
 from innkeeper.store.nova.projection import Projection
@@ -26,6 +27,8 @@ from innkeeper.store.tables import batches, claims, cordons, events, findings
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+_LIVE: Final = frozenset(state for state in ClaimState if state.live)
 
 ROWS_IN_A_TURN: Final = 64
 """Rows parsed before other tasks get their turn: less than a millisecond."""
@@ -87,6 +90,18 @@ class Reader:
         if instance_uuid is not None:
             query = query.where(claims.c.instance_uuid == str(instance_uuid))
         return await self._page(query, claims.c.id, str(marker or ""), self._read_claim)
+
+    async def list_claim_digests(
+        self, since: datetime | None, limit: int, marker: UUID | None
+    ) -> tuple[ClaimDigest, ...]:
+        """Of live claims, by ascending id."""
+        # As bytes: text that is no UTF-8 is a difference like any other.
+        text = cast(claims.c.body, LargeBinary).label("text")
+        query = select(claims.c.id.label("key"), text).where(claims.c.node == self._node)
+        query = _of_states(query, _LIVE).limit(limit)
+        if since is not None:
+            query = query.where(claims.c.updated_us >= microseconds(since))
+        return await self._page(query, claims.c.id, str(marker or ""), self._read_digest)
 
     async def find_ended_of_move(self, move_id: UUID) -> tuple[Claim, ...]:
         """Looked for in the texts: so rare a question is not worth an index that every write keeps."""
@@ -231,6 +246,13 @@ class Reader:
             # It was written again since.
             self._unreadable["claim"].discard(str(row.key))
         return claim
+
+    def _read_digest(self, row: Row[Any]) -> ClaimDigest | None:
+        try:
+            return ClaimDigest(UUID(row.key), digest_of(row.text))
+        except (ValueError, TypeError, AttributeError):
+            self._note_unreadable("claim", row)
+            return None
 
     def _read_event(self, row: Row[Any]) -> Event | None:
         event = parse_body(Event, row.body)

@@ -21,6 +21,7 @@ from innkeeper.objects.releases import RELEASES
 from innkeeper.store.base import (
     EVERY_EVENT,
     NOBODY,
+    ClaimDigest,
     Commit,
     EventFilter,
     HistoryPage,
@@ -129,6 +130,11 @@ class SqliteStore:
     ) -> tuple[Claim, ...]:
         reader = self._require_open(self._reader)
         return await reader.list_claims(states, instance_uuid, limit, marker)
+
+    async def list_claim_digests(  # noqa: D102
+        self, *, since: datetime | None = None, limit: int = 1000, marker: UUID | None = None
+    ) -> tuple[ClaimDigest, ...]:
+        return await self._require_open(self._reader).list_claim_digests(since, limit, marker)
 
     async def find_ended_of_move(self, move_id: UUID) -> tuple[Claim, ...]:  # noqa: D102
         return await self._require_open(self._reader).find_ended_of_move(move_id)
