@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from innkeeper.drivers import discover, simulated
     from innkeeper.errors import InnkeeperError, NoFit, Undecided
     from innkeeper.objects import DeviceRequest, Host, Inventory, Placement, Request
+    from innkeeper.requests.flavor_requests import limits_of_scheduler, request_of_flavor
     from innkeeper.requests.inventory import take_inventory
+    from innkeeper.requests.overheads import with_overhead
 
 __all__ = [
     "DeviceRequest",
@@ -29,8 +31,11 @@ __all__ = [
     "Undecided",
     "__version__",
     "discover",
+    "limits_of_scheduler",
+    "request_of_flavor",
     "simulated",
     "take_inventory",
+    "with_overhead",
 ]
 
 _HOMES = {
@@ -38,7 +43,9 @@ _HOMES = {
     "innkeeper.drivers": ("discover", "simulated"),
     "innkeeper.errors": ("InnkeeperError", "NoFit", "Undecided"),
     "innkeeper.objects": ("DeviceRequest", "Host", "Inventory", "Placement", "Request"),
+    "innkeeper.requests.flavor_requests": ("limits_of_scheduler", "request_of_flavor"),
     "innkeeper.requests.inventory": ("take_inventory",),
+    "innkeeper.requests.overheads": ("with_overhead",),
 }
 
 

@@ -88,7 +88,7 @@ def asked_with(text: str) -> Request:
 
 def refusal_of(ledger: Ledger, request: Request) -> NoFit | None:
     try:
-        with object_reasons(request):
+        with object_reasons(request, request):
             ledger.fit(request)
     except NoFit as refusal:
         return refusal

@@ -96,14 +96,15 @@ class LocalHost:
         from innkeeper import Ledger, take_inventory
         from innkeeper.requests.aliases import Aliases
         from innkeeper.requests.cells import require_cells
+        from innkeeper.requests.overheads import with_overhead
         from innkeeper.tracker.convert import object_reasons, placement_object, tally_of
 
-        resolved = Aliases.of(self.config).resolve(request)
+        resolved = with_overhead(Aliases.of(self.config).resolve(request), self.config.overhead)
         inventory = take_inventory(self.host, self.config)
         require_cells(request, inventory)
         ledger = Ledger(inventory)
         # The nearest request is told in the caller's words.
-        with object_reasons(request):
+        with object_reasons(request, resolved):
             placement = placement_object(ledger.fit(resolved))
         tally = tally_of(ledger, resolved)
         return FitAnswer(placement=placement, count=tally.times, stopped_by=tally.stopped_by)

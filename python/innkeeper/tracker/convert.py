@@ -80,12 +80,13 @@ _ADDED_TO_DEVICES = _added_after_the_first(DeviceRequest)
 def book(ledger: _core.Ledger, claim_id: UUID, words: Request, resolved: Request) -> Placement:
     """Hold what a request asks for, with answer and reasons as objects.
 
-    What would fit is told in the caller's `words`; `resolved` has every alias looked up.
+    What would fit is told in the caller's `words`; `resolved` has every alias looked up
+    and what the hypervisor needs itself.
 
     Raises:
         NoFit, Undecided, ClaimConflict: nothing changed.
     """
-    with object_reasons(words):
+    with object_reasons(words, resolved):
         return placement_object(ledger.book(str(claim_id), resolved))
 
 
@@ -109,8 +110,11 @@ def tally_of(ledger: _core.Ledger, request: Request, limit: int = 10_000) -> Tal
 
 
 @contextmanager
-def object_reasons(request: Request) -> Iterator[None]:
-    """Let a `NoFit` of the core pass on with its reasons and nearest request as objects."""
+def object_reasons(request: Request, resolved: Request) -> Iterator[None]:
+    """Let a `NoFit` of the core pass on with its reasons and nearest request as objects.
+
+    Reasons speak of what was `resolved`; what would fit is told in the words of `request`.
+    """
     try:
         yield
     except NoFit as refusal:
@@ -119,7 +123,7 @@ def object_reasons(request: Request) -> Iterator[None]:
         if not _was_sought(nearest):
             raise NoFit(refusal.message, reasons=reasons) from None
         raise NoFit(
-            refusal.message, reasons=reasons, nearest=_nearest_object(request, nearest)
+            refusal.message, reasons=reasons, nearest=_nearest_object(request, resolved, nearest)
         ) from None
 
 
@@ -134,8 +138,8 @@ def _was_sought(nearest: _core.Nearest) -> bool:
     return any(amount is not None for amount in said)
 
 
-def _nearest_object(request: Request, nearest: _core.Nearest) -> Request:
-    """The words of the request with the numbers that fit."""
+def _nearest_object(request: Request, resolved: Request, nearest: _core.Nearest) -> Request:
+    """The words of the request with the numbers that fit, beside the overhead of the whole request."""
     devices = tuple(
         devices.model_copy(update={"count": count})
         for devices, count in zip(request.devices, nearest.device_counts, strict=True)
@@ -143,8 +147,8 @@ def _nearest_object(request: Request, nearest: _core.Nearest) -> Request:
     )
     return Request(
         vcpus=nearest.vcpus or None,
-        memory_mib=nearest.memory_mib or None,
-        disk_mib=nearest.disk_mib or None,
+        memory_mib=_without_overhead(nearest.memory_mib, request.memory_mib, resolved.memory_mib),
+        disk_mib=_without_overhead(nearest.disk_mib, request.disk_mib, resolved.disk_mib),
         devices=devices,
         counters={name: count for name, count in nearest.counters.items() if count},
         cells=request.cells,
@@ -152,6 +156,12 @@ def _nearest_object(request: Request, nearest: _core.Nearest) -> Request:
         limits=request.limits,
         networks=request.networks,
     )
+
+
+def _without_overhead(fits: int | None, asked: int | None, resolved: int | None) -> int | None:
+    """With fewer vCPUs the overhead may be less, so it fits all the same."""
+    overhead = (resolved or 0) - (asked or 0)
+    return max(0, (fits or 0) - overhead) or None
 
 
 def _nearest_topology(request: Request, nearest: _core.Nearest) -> GuestTopology | None:

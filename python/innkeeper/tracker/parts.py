@@ -14,6 +14,7 @@ from innkeeper.requests.cells import require_cells
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.host_pages import NOBODY, OthersPages
 from innkeeper.requests.offer import Offer
+from innkeeper.requests.overheads import with_overhead
 from innkeeper.requests.strangers import Strangers, cpus_of
 from innkeeper.store.base import Store
 from innkeeper.tracker.alarms import Alarms
@@ -79,7 +80,11 @@ class Parts:
                 no sense.
         """
         require_cells(words, self.inventory)
-        return self.aliases.resolve(words)
+        return self.with_overhead(self.aliases.resolve(words))
+
+    def with_overhead(self, request: Request) -> Request:
+        """What the hypervisor needs itself counts, and is not in the caller's words."""
+        return with_overhead(request, self.config.overhead)
 
     def follow(self, claim: Claim) -> None:
         """A claim is durable in this form: watch for what ends it, or stop watching."""

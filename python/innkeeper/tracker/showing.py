@@ -91,8 +91,9 @@ class Showing:
             NoFit: every reason, and the nearest request that fits.
             Undecided: the search bound was reached.
         """
-        with object_reasons(request):
-            return placement_object(self._parts.ledger.fit(self._parts.resolve(request)))
+        resolved = self._parts.resolve(request)
+        with object_reasons(request, resolved):
+            return placement_object(self._parts.ledger.fit(resolved))
 
     def count(self, request: Request, limit: int = 10_000) -> int | None:
         """How many such requests would fit one after another, at most `limit`.

@@ -219,7 +219,7 @@ class Tracker(Acting):
         rules, aliases = DeviceRules.of(config), Aliases.of(config)
         require_new_cpus(self._parts, config)
         self._parts.config, self._parts.rules, self._parts.aliases = config, rules, aliases
-        self._parts.line.reword(aliases)
+        self._parts.line.reword(self._parts.resolve)
         try:
             await self._audits.adopt()
         finally:

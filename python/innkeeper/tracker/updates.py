@@ -57,8 +57,9 @@ class Updates:
     def _join(self, claim: Claim, request: Request) -> Placement:
         """Hold both in the ledger; what the claim has of devices is not asked for again."""
         bare = request.model_copy(update={"devices": ()})
-        with object_reasons(bare):
-            return placement_object(self._parts.ledger.update(str(claim.id), bare))
+        resolved = self._parts.with_overhead(bare)
+        with object_reasons(bare, resolved):
+            return placement_object(self._parts.ledger.update(str(claim.id), resolved))
 
     async def _write(
         self, claim: Claim, request: Request, placement: Placement, by: Holder

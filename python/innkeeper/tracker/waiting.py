@@ -7,6 +7,7 @@ behind it. A claim that does not wait is decided at once against what is free at
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -15,7 +16,6 @@ import anyio
 from innkeeper import _core
 from innkeeper.errors import BadRequest, Draining, InnkeeperError, NoFit, TooManyWaiting, Undecided
 from innkeeper.objects import Placement, Request
-from innkeeper.requests.aliases import Aliases
 from innkeeper.tracker.alarms import Alarms
 from innkeeper.tracker.convert import book
 
@@ -26,7 +26,7 @@ class _Waiter:
     words: Request
     """The caller's own."""
     request: Request
-    """The same with every alias looked up."""
+    """The same as the ledger takes it."""
     done: anyio.Event = field(default_factory=anyio.Event)
     placement: Placement | None = None
     error: InnkeeperError | None = None
@@ -49,7 +49,7 @@ class WaitingLine:
     ) -> Placement:
         """Book when it is this request's turn and it fits.
 
-        `words` are the caller's, `resolved` the same with every alias looked up.
+        `words` are the caller's, `resolved` the same as the ledger takes it.
 
         Raises:
             NoFit: at once when it would not fit an empty host, else at the deadline.
@@ -131,11 +131,11 @@ class WaitingLine:
         except Undecided:
             return False
 
-    def reword(self, aliases: Aliases) -> None:
-        """The operator's names changed: who waits for one that is gone is sent away."""
+    def reword(self, resolve: Callable[[Request], Request]) -> None:
+        """The operator's words changed: who waits for one that is gone is sent away."""
         for waiter in tuple(self._line):
             try:
-                waiter.request = aliases.resolve(waiter.words)
+                waiter.request = resolve(waiter.words)
             except BadRequest as error:
                 waiter.error = error
                 self._line.remove(waiter)
