@@ -36,6 +36,7 @@ InnkeeperError
  |- Forbidden               forbidden          the peer's role does not allow it
  |- Draining                draining           the daemon is stopping
  |- TooManyWaiting          too_many_waiting
+ |- TooManyWatching         too_many_watching
  |- TooManyConnections      too_many_connections
  |- SocketInUse             socket_in_use      another daemon listens at this path
  |- Unreachable             unreachable        no daemon answers
@@ -299,6 +300,12 @@ class TooManyWaiting(InnkeeperError):
     """The line of claims that wait for room is full."""
 
     code = "too_many_waiting"
+
+
+class TooManyWatching(InnkeeperError):
+    """As many follow the history as may; `details["watching"]` is how many."""
+
+    code = "too_many_watching"
 
 
 class TooManyConnections(InnkeeperError):

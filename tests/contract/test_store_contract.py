@@ -39,7 +39,8 @@ from innkeeper.objects import (
     Placement,
     Request,
 )
-from innkeeper.store.base import EventFilter, Opened, Store
+from innkeeper.objects.event import EventFilter
+from innkeeper.store.base import Opened, Store
 from innkeeper.store.digests import digest_of_claim
 from innkeeper.store.ownership import LOCK_NAME
 from innkeeper.store.sqlite import SqliteStore
@@ -389,9 +390,10 @@ async def test_events_are_found_by_claim_and_instance(store: Store) -> None:
     one, two = made_claim(1, instance_uuid=instance), made_claim(2)
     await store.apply(change_set(one, two))
     await store.apply(change_set(one, events=[made_event(one, EventKind.CONFIRMED, n=1.5)]))
-    assert [event.sequence for event in await store.list_events(claim_id=one.id)] == [1, 3]
-    assert [event.sequence for event in await store.list_events(instance_uuid=instance)] == [1, 3]
-    (event,) = await store.list_events(claim_id=one.id, after=1)
+    of_one, of_guest = EventFilter(claim_id=one.id), EventFilter(instance_uuid=instance)
+    assert [event.sequence for event in await store.list_events(wanted=of_one)] == [1, 3]
+    assert [event.sequence for event in await store.list_events(wanted=of_guest)] == [1, 3]
+    (event,) = await store.list_events(wanted=of_one, after=1)
     assert event.details == {"n": 1.5}
     assert [event.sequence for event in await store.list_events(after=1, limit=1)] == [2]
 

@@ -42,6 +42,15 @@ def answers(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str,
     return {**good, "default": PROBLEM}
 
 
+def streams(
+    answered: dict[int | str, dict[str, Any]], kind: str, model: type[BaseModel]
+) -> dict[int | str, dict[str, Any]]:
+    """The same for an endpoint that also answers with a stream of these."""
+    asked_models.append(model)
+    content = {kind: {"schema": {"$ref": _REF + model.__name__}}}
+    return {**answered, 200: {**answered[200], "content": content}}
+
+
 def tagged_answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """The same for an endpoint whose answer has an ETag."""
     return {**answers(model), 304: {"description": "The caller has the answer already."}}

@@ -86,7 +86,9 @@ def _request_id(scope: Scope) -> str:
 
 def _as_get(scope: Scope) -> Scope:
     """HEAD is GET without the body (RFC 9110, 9.3.2); the server leaves the body out."""
-    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+    if scope["method"] != "HEAD":
+        return scope
+    return {**scope, "method": "GET", "bodiless": True}
 
 
 def _bug(request_id: str) -> InternalError:

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from innkeeper.objects import ClaimSpec, ClaimState, CordonCause, CordonKind, Holder
+from innkeeper.objects import ClaimSpec, ClaimState, CordonCause, CordonKind, EventKind, Holder
 from innkeeper.objects.base import Name
 from innkeeper.objects.claim import Seconds
+from innkeeper.objects.event import EventFilter
 
 
 class Asked(BaseModel):
@@ -178,9 +179,25 @@ class RepairQuery(Asked):
 
 
 class EventQuery(Asked):
-    """Which history entries."""
+    """Which history entries, and whether to go on as they come."""
 
-    after: Annotated[int, Field(ge=0, le=2**53)] = 0
+    after: Annotated[str, Field(max_length=80)] | None = None
+    """The token, or the sequence, of the last one that is known."""
+    kind: Annotated[list[EventKind], Field(min_length=1, max_length=64)] | None = None
     claim_id: UUID | None = None
     instance_uuid: UUID | None = None
+    ref: UUID | None = None
+    """A claim's id, or an instance's."""
     limit: Limit = 100
+    """Of one page; a stream has no end."""
+    watch: bool = False
+    """A stream, whatever the caller says that it accepts."""
+
+    def wanted(self) -> EventFilter:
+        """Those for which all of this holds."""
+        return EventFilter(
+            kinds=None if self.kind is None else frozenset(self.kind),
+            claim_id=self.claim_id,
+            instance_uuid=self.instance_uuid,
+            ref=self.ref,
+        )

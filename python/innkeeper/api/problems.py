@@ -48,6 +48,7 @@ STATUS_BY_CODE: Final = {
     "forbidden": 403,
     "draining": 503,
     "too_many_waiting": 429,
+    "too_many_watching": 429,
     "too_many_connections": 503,
     "socket_in_use": 503,
     "unreachable": 503,

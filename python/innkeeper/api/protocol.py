@@ -142,6 +142,7 @@ class PeerProtocol(HttpToolsProtocol):
         self._stage, self._head_bytes, self._unfinished_bytes = _Stage.HEAD, 0, 0
         super().on_message_begin()
         self.scope["peer"] = self._peer  # type: ignore[typeddict-unknown-key]
+        self.scope["hang_up"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
 
     def on_url(self, url: bytes) -> None:
         """Part of the request target."""

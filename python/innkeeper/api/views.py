@@ -202,6 +202,30 @@ class FindingList(View):
     next_marker: str | None
 
 
+class WatchedEvent(View):
+    """One event of a stream; its token goes on after it."""
+
+    type: Literal["event"] = "event"
+    token: str
+    generation: int | None
+    """The ledger's, after the change that it tells of; null of events that older releases wrote."""
+    event: Event
+
+
+class SnapshotView(View):
+    """Everything that holds at one moment, and the token that goes on from there."""
+
+    type: Literal["snapshot"] = "snapshot"
+    node: str
+    token: str
+    generation: int
+    cordons: tuple[Cordon, ...]
+    findings: tuple[Finding, ...]
+    """The open ones, by id."""
+    claims: tuple[Claim, ...]
+    """The live ones, by id."""
+
+
 class EventList(View):
     """One page of history, in the order in which it became durable."""
 

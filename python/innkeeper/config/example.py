@@ -65,7 +65,8 @@ CONFIG_EXAMPLE = """\
 
 # History: what happened to which claim, when, and who did it.
 [events]
-# keep = 2592000.0   # seconds; that of a claim that lives stays as long as it does
+# keep = 2592000.0    # seconds; that of a claim that lives stays as long as it does
+# max_watchers = 64   # who may follow it at once, from 0 to 10000
 
 # What the hypervisor needs for each instance beside what the guest gets.
 [overhead]

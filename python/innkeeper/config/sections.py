@@ -85,9 +85,11 @@ class Audit(Section):
 
 
 class Events(Section):
-    """How long history is kept; that of a claim that lives stays as long as it does."""
+    """History: how long it is kept, that of a claim that lives as long as it does; who may follow it."""
 
     keep: Period = 30 * 86_400.0
+    max_watchers: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 64
+    """Who may follow it at once."""
 
 
 class Overhead(Section):

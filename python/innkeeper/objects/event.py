@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from innkeeper.objects.base import Amount, VersionedObject
@@ -71,3 +72,17 @@ class Event(VersionedObject):
     by: Holder | None = None
     """Who did it; null when innkeeper did it by itself."""
     details: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are wanted; those for which all of this holds."""
+
+    kinds: frozenset[EventKind] | None = None
+    claim_id: UUID | None = None
+    instance_uuid: UUID | None = None
+    ref: UUID | None = None
+    """A claim's id, or an instance's: either will do."""
+
+
+EVERY_EVENT: Final = EventFilter()

@@ -7,16 +7,8 @@ from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
-from innkeeper.objects import (
-    ChangeSet,
-    Claim,
-    ClaimState,
-    Cordon,
-    Event,
-    EventKind,
-    Finding,
-    Service,
-)
+from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding, Service
+from innkeeper.objects.event import EVERY_EVENT, EventFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +85,6 @@ class StoreStatistics:
 
 
 @dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Which events are wanted; those for which all of this holds."""
-
-    kinds: frozenset[EventKind] | None = None
-    claim_id: UUID | None = None
-    instance_uuid: UUID | None = None
-    ref: UUID | None = None
-    """A claim's id, or an instance's: either will do."""
-
-
-EVERY_EVENT: Final = EventFilter()
-
-
-@dataclass(frozen=True, slots=True)
 class Recorded:
     """An event, and the generation of the ledger that it is contained in."""
 
@@ -122,6 +100,8 @@ class HistoryPage:
     events: tuple[Recorded, ...]
     through: int
     """Sequence of the last event that was looked at, whether it is wanted or not."""
+    oldest: int
+    """Sequence from which on nothing is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +194,7 @@ class Store(Protocol):
         self,
         *,
         after: int = 0,
-        claim_id: UUID | None = None,
-        instance_uuid: UUID | None = None,
+        wanted: EventFilter = EVERY_EVENT,
         limit: int = 1000,
     ) -> tuple[Event, ...]:
         """Events by ascending sequence, later than `after`, as far as they are kept."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 
 from innkeeper.errors import EventsForgotten
-from innkeeper.store.base import EventFilter
+from innkeeper.objects.event import EventFilter
 from innkeeper.store.tables import claims, events, ledgers
 
 LAST_SEQUENCE: Final = 2**63 - 1

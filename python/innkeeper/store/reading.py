@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from innkeeper.errors import StoreCorrupt
 from innkeeper.objects import Claim, ClaimState, Cordon, Event, Finding, Service
-from innkeeper.store.base import ClaimDigest, EventFilter, HistoryPage, Recorded
+from innkeeper.objects.event import EventFilter
+from innkeeper.store.base import ClaimDigest, HistoryPage, Recorded
 from innkeeper.store.digests import digest_of
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.history import of_wanted, old_events, require_kept, standing
@@ -128,11 +129,13 @@ class Reader:
         page = page.add_columns(events.c.generation).where(events.c.sequence > (after or 0))
         page = page.order_by(events.c.sequence).limit(limit)
         (ledger,), rows = await self._fetch_together(standing(self._node), page)
+        oldest = ledger.forgotten + 1
         if after is None:
-            return HistoryPage((), ledger.sequence)
+            return HistoryPage((), ledger.sequence, oldest)
         require_kept(after, ledger.sequence, ledger.forgotten)
         through = rows[-1].key if len(rows) == limit else ledger.sequence
-        return HistoryPage(tuple(await self._parse(rows, self._read_recorded)), through)
+        found = await self._parse(rows, self._read_recorded)
+        return HistoryPage(tuple(found), through, oldest)
 
     async def list_open_findings(self, limit: int, marker: str | None) -> tuple[Finding, ...]:
         """Findings that are not cleared, by ascending id."""

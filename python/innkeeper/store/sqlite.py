@@ -17,13 +17,12 @@ from sqlalchemy import Connection
 from innkeeper.clock import Clock
 from innkeeper.errors import StoreError
 from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding, Service
+from innkeeper.objects.event import EVERY_EVENT, EventFilter
 from innkeeper.objects.releases import RELEASES
 from innkeeper.store.base import (
-    EVERY_EVENT,
     NOBODY,
     ClaimDigest,
     Commit,
-    EventFilter,
     HistoryPage,
     Machine,
     Opened,
@@ -143,13 +142,10 @@ class SqliteStore:
         self,
         *,
         after: int = 0,
-        claim_id: UUID | None = None,
-        instance_uuid: UUID | None = None,
+        wanted: EventFilter = EVERY_EVENT,
         limit: int = 1000,
     ) -> tuple[Event, ...]:
-        reader = self._require_open(self._reader)
-        wanted = EventFilter(claim_id=claim_id, instance_uuid=instance_uuid)
-        return await reader.list_events(after, wanted, limit)
+        return await self._require_open(self._reader).list_events(after, wanted, limit)
 
     async def follow_events(  # noqa: D102
         self, *, after: int | None, wanted: EventFilter = EVERY_EVENT, limit: int = 1000

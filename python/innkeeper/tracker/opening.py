@@ -68,7 +68,7 @@ async def open_parts(
     opened = await store.open(boot_id=host.boot_id, machine=machine)
     ledger, register, alarms = _core.Ledger(inventory), Register(), Alarms(clock)
     writer = Writer(node, store, register, clock)
-    writer.generation = opened.generation
+    writer.generation, writer.newest = opened.generation, opened.sequence
     due, dirt_due = DueClaims(), Bell()
     parts = Parts(
         node=node,

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Self
-from uuid import UUID
 
 import anyio
 import anyio.to_thread
@@ -22,7 +21,6 @@ from innkeeper.drivers.base import Driver, Hypervisor
 from innkeeper.errors import InnkeeperError
 from innkeeper.objects import (
     AuditReport,
-    Event,
     Finding,
     Holder,
 )
@@ -52,7 +50,9 @@ from innkeeper.tracker.repairs import Repaired, Repairs
 from innkeeper.tracker.running_repairs import AdoptRepair, GoneRepair
 from innkeeper.tracker.running_source import RunningSource
 from innkeeper.tracker.set_aside_repair import SetAsideRepair
+from innkeeper.tracker.streams import Streams
 from innkeeper.tracker.sync import require_new_cpus
+from innkeeper.tracker.telling import Telling
 from innkeeper.tracker.updates import Updates
 from innkeeper.tracker.watching import Watching
 
@@ -61,7 +61,7 @@ log = structlog.get_logger(__name__)
 PRUNE_SECONDS = 3600.0
 
 
-class Tracker(Acting):
+class Tracker(Acting, Telling):
     """Books, writes and watches the claims of one host.
 
     As a library: `async with Tracker(...) as tracker`. A service calls `start`, `run` and `close`.
@@ -136,6 +136,7 @@ class Tracker(Acting):
         self._watching = Watching(self._parts, self._driver, self._audits)
         self._ends = Ends(self._parts, self._claims)
         self._heartbeat = Heartbeat(self._parts)
+        self._streams = Streams(self._parts, self.opened.ledger)
         await self._findings.load()
         warn_of_retired(self._parts.offer.remarks)
         await self._forget()
@@ -185,11 +186,14 @@ class Tracker(Acting):
 
     async def _forget(self) -> None:
         """Also at the start, so that a daemon that never runs for long keeps no more than others."""
-        keep = timedelta(seconds=self._parts.config.claims.tombstone_keep)
+        config, now = self._parts.config, self._clock.now()
+        claims_keep = timedelta(seconds=config.claims.tombstone_keep)
+        events_keep = timedelta(seconds=config.events.keep)
         try:
             # What is in doubt is looked up by what prune deletes.
             if not self._parts.writer.in_doubt:
-                await self._store.prune(before=self._clock.now() - keep)
+                await self._store.prune(before=now - claims_keep)
+                await self._store.forget_events(before=now - events_keep)
         except InnkeeperError as error:
             log.warning("prune failed", code=error.code, error=error.message)
 
@@ -198,6 +202,7 @@ class Tracker(Acting):
         self.ready = False
         self._parts.draining = True
         self._parts.line.refuse_all()
+        self._parts.writer.news.ring()
         with anyio.CancelScope(shield=True):
             await self._parts.writer.wait_quiet()
 
@@ -227,20 +232,7 @@ class Tracker(Acting):
             self._parts.look_due.ring()
             warn_of_retired(self._parts.offer.remarks)
 
-    # -- history and audits --------------------------------------------------------------------
-
-    async def list_events(
-        self,
-        *,
-        after: int = 0,
-        claim_id: UUID | None = None,
-        instance_uuid: UUID | None = None,
-        limit: int = 100,
-    ) -> tuple[Event, ...]:
-        """What happened, in the order in which it became durable."""
-        return await self._store.list_events(
-            after=after, claim_id=claim_id, instance_uuid=instance_uuid, limit=limit
-        )
+    # -- audits --------------------------------------------------------------------------------
 
     async def list_findings(
         self, *, include_cleared: bool = False, limit: int = 100, marker: str | None = None

@@ -14,6 +14,7 @@ from innkeeper.errors import OutcomeUnknown, StoreError
 from innkeeper.objects import ChangeSet, Claim, Event
 from innkeeper.objects.cordon import Cordon
 from innkeeper.store.base import Commit, Store
+from innkeeper.tracker.news import News
 from innkeeper.tracker.nova_rows import NoRows, Rows
 from innkeeper.tracker.register import Register
 
@@ -53,12 +54,22 @@ class Writer:
         self._writing = 0
         self._quiet = anyio.Event()
         self.generation = 0
+        self.newest = 0
+        """Sequence of the last event that is known to be durable."""
+        self._before_doubt = 0
+        self.news = News()
+        """Rung whenever a step landed."""
         self.rows: Rows = NoRows()
 
     @property
     def in_doubt(self) -> int:
         """Steps whose outcome is unknown."""
         return len(self._in_doubt)
+
+    @property
+    def sequence(self) -> int:
+        """Of all events up to this one the steps have landed, whatever is still in doubt."""
+        return self._before_doubt if self._in_doubt else self.newest
 
     async def write(
         self,
@@ -132,11 +143,13 @@ class Writer:
 
     def _land(self, step: Step, commit: Commit) -> None:
         self.generation = max(self.generation, commit.generation)
+        self.newest = max(self.newest, commit.sequence)
         for finding in commit.findings:
             log.warning("row of nova is not as it was to be", finding=finding.message)
         self._register.publish(step.change_set.claims)
         self.rows.landed(step.change_set)
         step.landed()
+        self.news.ring()
 
     def _lose(self, step: Step) -> None:
         self.rows.lost(step.change_set)
@@ -145,6 +158,7 @@ class Writer:
     def _doubt(self, step: Step) -> None:
         log.error("step in doubt", change_set=str(step.change_set.id), claims=step.claim_ids())
         self._register.doubt(step.claim_ids())
+        self._before_doubt = self.sequence
         self._in_doubt.append(step)
         self._doubt_arose.set()
 
