@@ -61,6 +61,9 @@ class HostView(View):
     usage: Usage
     pools: tuple[Pool, ...]
     cordons: tuple[Cordon, ...] = ()
+    booted_at: datetime | None = None
+    """When the host was first seen on its present boot; claims that were written last before then are of
+    an earlier one. Null: none is."""
 
 
 class DeviceState(StrEnum):
@@ -135,6 +138,8 @@ class ClaimList(View):
     claims: tuple[Claim, ...]
     next_marker: UUID | None
     """The marker of the next page; null at the end."""
+    booted_at: datetime | None = None
+    """As that of the host."""
 
 
 class Problem(BaseModel):

@@ -132,12 +132,17 @@ class Client:
         return self._ask(PoolList, "GET", "/v1/pools")
 
     def claims(self, states: Sequence[ClaimState]) -> Iterator[Claim]:
-        """All claims in these states, page by page."""
+        """All claims in these states."""
+        for page in self.claim_pages(states):
+            yield from page.claims
+
+    def claim_pages(self, states: Sequence[ClaimState]) -> Iterator[ClaimList]:
+        """The same page by page, at least one."""
         marker: str | None = None
         while True:
             query: Query = {"state": [str(s) for s in states], "limit": PAGE, "marker": marker}
             page = self._ask(ClaimList, "GET", "/v1/claims", query=query)
-            yield from page.claims
+            yield page
             if page.next_marker is None:
                 return
             marker = str(page.next_marker)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from innkeeper.cli.quantities import page_size, size
 from innkeeper.objects import Claim, PlacedCell, Placement
 from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
@@ -66,6 +68,11 @@ def _idle_text(cell: PlacedCell) -> str:
     busy = frozenset(cell.pins.values()) | parse_cpu_spec(cell.emulator)
     idle = format_cpu_spec(parse_cpu_spec(cell.charged) - busy)
     return f"CPUs {idle} kept idle" if idle else ""
+
+
+def earlier(claim: Claim, booted_at: datetime | None) -> str:
+    """What is said beside the state of a claim that nobody touched since the host started anew."""
+    return " before boot" if claim.is_of_earlier_boot(booted_at) else ""
 
 
 def moving(claim: Claim) -> str:

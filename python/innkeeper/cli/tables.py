@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from innkeeper.api.move_views import MoveView
 from innkeeper.api.views import FitAnswer
 from innkeeper.cli.held import (
     cell_lines,
+    earlier,
     hugepage_cells,
     memory_mib,
     moving,
@@ -37,19 +39,23 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 _WIDE = ["INSTANCE", "CPUS", "CELLS", "PINS", "PAGES", "COUNTERS", "REASON", "PROCESS"]
 
 
-def claims_table(claims: Iterable[Claim], *, wide: bool = False) -> str:
-    """One line a claim."""
+def claims_table(
+    claims: Iterable[Claim], booted_at: datetime | None = None, *, wide: bool = False
+) -> str:
+    """One line a claim; those of an earlier boot are marked."""
     head = ["CLAIM", "STATE", "NAME", "VCPUS", "MEMORY", "DISK", "DEVICES", "HOLDER", "ENDS", "AGE"]
     wide_head = _WIDE if wide else []
-    rows = [[*_claim_row(claim), *(_wide_cells(claim) if wide else [])] for claim in claims]
+    rows = [
+        [*_claim_row(claim, booted_at), *(_wide_cells(claim) if wide else [])] for claim in claims
+    ]
     return columns([*head, *wide_head], rows)
 
 
-def _claim_row(claim: Claim) -> list[str]:
+def _claim_row(claim: Claim, booted_at: datetime | None) -> list[str]:
     placed = claim.placement
     return [
         str(claim.id),
-        f"{claim.state}{moving(claim)}",
+        f"{claim.state}{moving(claim)}{earlier(claim, booted_at)}",
         claim.name or "",
         str(vcpu_count(placed) or ""),
         size(memory_mib(placed)) if memory_mib(placed) else "",

@@ -111,6 +111,10 @@ class Claim(VersionedObject):
     move: Move | None = None
     """The move that it is, or last was, one end of."""
 
+    def is_of_earlier_boot(self, booted_at: datetime | None) -> bool:
+        """Whether nobody touched it since then, when the host was first seen on its present boot."""
+        return booted_at is not None and self.state.live and self.updated_at < booted_at
+
     @property
     def is_arriving(self) -> bool:
         """Whether it is held beside what its instance has elsewhere, or has here already."""

@@ -150,6 +150,15 @@ _KINDS: Final = (
     ),
     # -- ledger and hypervisor
     FindingKind(
+        "rebooted",
+        _WARNING,
+        "the host started anew, and claims that were confirmed before were not touched since",
+        "start their instances again and confirm them, release those that are not to come back, or say that "
+        "all is well: `innkeeper findings repair`",
+        repair="claims of earlier boots are no longer told apart",
+        needs_person=True,
+    ),
+    FindingKind(
         "instance_unbooked",
         _WARNING,
         "an instance runs without a claim: what it uses is not handed out; an error where it uses "

@@ -245,6 +245,14 @@ class Store(Protocol):
         """
         ...
 
+    async def accept_boot(self) -> None:
+        """Claims of earlier boots count as of the present one from now on.
+
+        Raises:
+            StoreFenced, OutcomeUnknown, StoreError
+        """
+        ...
+
     async def prune(self, *, before: datetime) -> int:
         """Delete tombstones and cleared findings that ended before then; how many went."""
         ...

@@ -28,6 +28,7 @@ from innkeeper.store.base import (
     Opened,
     StoreStatistics,
 )
+from innkeeper.store.boots import accept_boot
 from innkeeper.store.damage import Possession, list_set_aside, mark_seen, open_or_rebuild
 from innkeeper.store.engines import reader_engine
 from innkeeper.store.faults import told_as_store_error
@@ -167,6 +168,9 @@ class SqliteStore:
 
     async def list_services(self, host: str) -> tuple[Service, ...]:  # noqa: D102
         return await self._require_open(self._reader).list_services(host)
+
+    async def accept_boot(self) -> None:  # noqa: D102
+        await self._require_open(self._writer).run(accept_boot)
 
     async def prune(self, *, before: datetime) -> int:  # noqa: D102
         reader, writer = self._require_open(self._reader), self._require_open(self._writer)

@@ -43,13 +43,14 @@ class Claims:
     async def confirm(self, ref: UUID, *, by: Holder) -> Claim:
         """The instance was built, or has arrived: the claim stays until it is released, or its lease ends.
 
-        Confirming twice is confirming once.
+        Confirming twice is confirming once; after a boot it says that the instance runs again.
 
         Raises:
             UnknownClaim, AlreadyReleased, OutcomeUnknown, StoreError
         """
         async with self.turn((await self.find(ref)).id) as claim:
-            if claim.state is ClaimState.CONFIRMED:
+            before = claim.is_of_earlier_boot(self._parts.booted_at)
+            if claim.state is ClaimState.CONFIRMED and not before:
                 return claim
             lease = claim.lease_seconds
             expires_at = later(self._parts.clock.now(), lease) if lease else None

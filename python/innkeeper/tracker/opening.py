@@ -92,6 +92,7 @@ async def open_parts(
         rules=rules,
         aliases=Aliases.of(config),
         instances=Instances(hypervisor),
+        booted_at=opened.booted_at,
     )
     await _restore(parts)
     await observe_instances(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from innkeeper import _core
 from innkeeper.clock import Clock
@@ -56,6 +57,8 @@ class Parts:
     rules: DeviceRules
     aliases: Aliases
     instances: Instances = field(default_factory=no_instances)
+    booted_at: datetime | None = None
+    """When the host was first seen on its present boot; null: no claim is of an earlier one."""
     draining: bool = False
     leaving: Leaving = field(default_factory=Leaving)
     others: OthersPages = NOBODY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from innkeeper.objects import Host, Inventory, Placement, Pool, Request, Usage
@@ -46,6 +47,11 @@ class Showing:
     def inventory(self) -> Inventory:
         """What may be handed out."""
         return self._parts.inventory
+
+    @property
+    def booted_at(self) -> datetime | None:
+        """When the host was first seen on its present boot; null: no claim is of an earlier one."""
+        return self._parts.booted_at
 
     @property
     def rules(self) -> DeviceRules:

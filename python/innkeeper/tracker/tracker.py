@@ -32,6 +32,7 @@ from innkeeper.tracker.acting import Acting
 from innkeeper.tracker.audits import Audits
 from innkeeper.tracker.booking_repair import BookingRepair
 from innkeeper.tracker.bookings_source import BookingsSource
+from innkeeper.tracker.boots import BootRepair, BootSource
 from innkeeper.tracker.changes import Changes
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.cleaning import Cleaning
@@ -150,7 +151,7 @@ class Tracker(Acting, Telling):
             self._cordons,
             self._repairs,
             HostSource(parts, self._cleaning.remarks),
-            (BookingsSource(parts), RecordsSource(parts), RunningSource(parts)),
+            (BookingsSource(parts), RecordsSource(parts), RunningSource(parts), BootSource(parts)),
         )
 
     def _make_repairs(self) -> Repairs:
@@ -163,6 +164,7 @@ class Tracker(Acting, Telling):
                 SetAsideRepair(parts),
                 GoneRepair(parts, self._changes),
                 AdoptRepair(parts),
+                BootRepair(parts),
             ),
         )
 

@@ -42,7 +42,11 @@ async def _page(parts: ApiParts, query: ClaimQuery) -> ClaimList:
         marker=query.marker,
     )
     full = len(claims) == query.limit
-    return ClaimList(claims=claims, next_marker=claims[-1].id if full else None)
+    return ClaimList(
+        claims=claims,
+        next_marker=claims[-1].id if full else None,
+        booted_at=parts.tracker.booted_at,
+    )
 
 
 @router.post(

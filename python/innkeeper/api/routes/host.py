@@ -85,6 +85,7 @@ def host_view(parts: ApiParts) -> HostView:
         usage=tracker.usage(),
         pools=tracker.pools(),
         cordons=tracker.cordons(),
+        booted_at=tracker.booted_at,
     )
 
 

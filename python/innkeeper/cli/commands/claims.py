@@ -57,12 +57,14 @@ def claims(context: typer.Context, every: All = False, output: ListOutput = "tab
     if context.invoked_subcommand is not None:
         return
     states = tuple(ClaimState) if every else (ClaimState.PENDING, ClaimState.CONFIRMED)
-    found = list(session_of(context).client().claims(states))
+    pages = tuple(session_of(context).client().claim_pages(states))
+    found = [claim for page in pages for claim in page.claims]
+    booted_at = pages[0].booted_at
     put(
         output,
         {
-            Form.TABLE: lambda: claims_table(found),
-            Form.WIDE: lambda: claims_table(found, wide=True),
+            Form.TABLE: lambda: claims_table(found, booted_at),
+            Form.WIDE: lambda: claims_table(found, booted_at, wide=True),
             Form.NAME: lambda: names(one.id for one in found),
             **data_writers(found),
         },

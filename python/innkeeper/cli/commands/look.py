@@ -33,7 +33,9 @@ def show(
         output,
         {
             Form.TABLE: lambda: _picture(view, claims),
-            Form.WIDE: lambda: f"{_picture(view, claims)}\n{claims_table(claims, wide=True)}",
+            Form.WIDE: lambda: (
+                f"{_picture(view, claims)}\n{claims_table(claims, view.booted_at, wide=True)}"
+            ),
             Form.NAME: lambda: view.node,
             **data_writers(view),
         },

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from innkeeper.cli.held import moving
+from innkeeper.cli.held import earlier, moving
 from innkeeper.cli.picture.holders import Holders
 from innkeeper.cli.picture.lines import Block, Line, in_columns, width_of
 from innkeeper.cli.quantities import count, size, until
@@ -14,13 +15,13 @@ from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
 _MOST_CLAIMS = 20
 
 
-def claim_lines(holders: Holders, width: int) -> Block:
+def claim_lines(holders: Holders, width: int, booted_at: datetime | None) -> Block:
     """One line a claim; many are counted."""
     claims = holders.claims
     if not claims:
         return []
     rows = [
-        [Line.of("  ") + holders.mark(index), *_facts(claim)]
+        [Line.of("  ") + holders.mark(index), *_facts(claim, booted_at)]
         for index, claim in enumerate(claims[:_MOST_CLAIMS])
     ]
     more = len(claims) - _MOST_CLAIMS
@@ -35,7 +36,7 @@ def _table(rows: Sequence[Sequence[Line]], claims: Sequence[Claim], width: int) 
     return whole if width_of(whole) <= width else in_columns(rows)
 
 
-def _facts(claim: Claim) -> Sequence[Line]:
+def _facts(claim: Claim, booted_at: datetime | None) -> Sequence[Line]:
     placed = claim.placement
     return (
         Line.of(claim.name or str(claim.id)[:8], "strong"),
@@ -45,7 +46,7 @@ def _facts(claim: Claim) -> Sequence[Line]:
         Line.of(count(len(placed.devices), "device") if placed.devices else ""),
         Line.of(" ".join(f"{name}={n}" for name, n in sorted(placed.counters.items()))),
         Line.of(f"{claim.holder.project}/{claim.holder.user}", "dim"),
-        _state(claim),
+        _state(claim, booted_at),
     )
 
 
@@ -61,9 +62,11 @@ def _memory_mib(placed: Placement) -> int:
     return max(placed.memory_mib, sum(cell.memory_mib for cell in placed.cells))
 
 
-def _state(claim: Claim) -> Line:
+def _state(claim: Claim, booted_at: datetime | None) -> Line:
     if claim.process is not None:
         return Line.of(f"{claim.state} with pid {claim.process.pid}", "good")
     ends = f", lapses {until(claim.expires_at)}" if claim.expires_at else ""
     pending = claim.state is ClaimState.PENDING
-    return Line.of(f"{claim.state}{moving(claim)}{ends}", "odd" if pending else "good")
+    before = earlier(claim, booted_at)
+    words = f"{claim.state}{moving(claim)}{before}{ends}"
+    return Line.of(words, "odd" if pending or before else "good")

@@ -37,7 +37,7 @@ def picture(view: HostView, claims: Sequence[Claim], ink: Ink, width: int) -> st
         usage_bars(view, holders, ink, width),
         list(_functions(view)),
         list(_cordons(view)),
-        claim_lines(holders, width),
+        claim_lines(holders, width, view.booted_at),
         list(_warnings(view.host)),
     ]
     page = [line for block in blocks if block for line in (*block, Line())]
