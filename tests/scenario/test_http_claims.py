@@ -95,7 +95,7 @@ async def test_an_instance_is_as_good_as_its_claim(serve: Serve) -> None:
         found = await served.client.get(f"/v1/claims/{instance}")
         assert found.json() == made.json()
         listed = await served.client.get("/v1/claims", params={"instance_uuid": instance})
-        assert listed.json() == {"claims": [made.json()], "next_marker": None}
+        assert listed.json() == {"claims": [made.json()], "next_marker": None, "booted_at": None}
         problem_of(await served.client.post("/v1/claims", json=order), 409, "instance_claimed")
         assert (await served.client.post(f"/v1/claims/{instance}/abort")).json()[
             "state"
