@@ -140,7 +140,7 @@ def test_what_asks_a_daemon_loads_no_database_and_no_server(
     loaded = set(done.stderr.split())
     assert shown in done.stdout
     assert not loaded & {"sqlalchemy", "fastapi", "starlette", "uvicorn", "anyio", "structlog"}
-    assert not loaded & {"rich", "yaml", "httpx", "uvloop"}
+    assert not loaded & {"rich", "yaml", "httpx", "uvloop", "prometheus_client"}
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "claim --help"])

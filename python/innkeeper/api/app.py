@@ -18,7 +18,17 @@ from innkeeper.api.declare import asked_models
 from innkeeper.api.front import Front
 from innkeeper.api.parts import ApiParts
 from innkeeper.api.problems import problem_response
-from innkeeper.api.routes import aliases, audits, claims, cordons, history, host, moves, service
+from innkeeper.api.routes import (
+    aliases,
+    audits,
+    claims,
+    cordons,
+    history,
+    host,
+    metrics,
+    moves,
+    service,
+)
 from innkeeper.api.wrong_words import refusal_of
 from innkeeper.errors import BadRequest, InnkeeperError, NotFound, WrongMethod
 
@@ -47,7 +57,7 @@ def build_app(parts: ApiParts) -> FastAPI:
     )
     app.state.parts = parts
     # One flat list, claims first: an included router would match each of its routes twice.
-    for routes in (claims, moves, host, aliases, cordons, audits, history, service):
+    for routes in (claims, moves, host, aliases, cordons, audits, history, metrics, service):
         app.router.routes.extend(routes.router.routes)
     return app
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
@@ -26,6 +25,7 @@ from innkeeper.tracker.cordons import Cordons
 from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.repairs import Repairs
+from innkeeper.tracker.statistics import AuditCounts
 from innkeeper.tracker.sync import observe_instances, pages_in_ledger, refresh, take_in
 from innkeeper.tracker.writing import Step
 
@@ -33,27 +33,6 @@ log = structlog.get_logger(__name__)
 
 FIRST_SECONDS: Final = 1.0
 """From the start to the first audit: what is wrong is told soon, and the start does not wait for it."""
-
-
-@dataclass(slots=True)
-class AuditCounts:
-    """Since the start."""
-
-    full: int = 0
-    incremental: int = 0
-    failed: int = 0
-    last_seconds: float | None = None
-    """How long the last one took that did not fail."""
-    last_full_seconds: float | None = None
-
-    def add(self, report: AuditReport) -> None:
-        """One more that did not fail."""
-        self.last_seconds = report.seconds
-        if report.full:
-            self.full += 1
-            self.last_full_seconds = report.seconds
-        else:
-            self.incremental += 1
 
 
 class Sight:
@@ -160,7 +139,7 @@ class Audits:
             full=full,
             examined=sum(comparison.examined for _, comparison in found),
         )
-        self.counts.add(report)
+        self.counts.add(report.seconds, full=full)
         return report
 
     async def _observe(self) -> None:

@@ -26,6 +26,7 @@ from innkeeper.tracker.lapses import DueClaims, Expiries
 from innkeeper.tracker.leaving import Leaving
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.register import Register
+from innkeeper.tracker.searches import Searches
 from innkeeper.tracker.waiting import WaitingLine
 from innkeeper.tracker.writing import Writer
 
@@ -61,6 +62,7 @@ class Parts:
     """When the host was first seen on its present boot; null: no claim is of an earlier one."""
     draining: bool = False
     leaving: Leaving = field(default_factory=Leaving)
+    searches: Searches = field(default_factory=Searches)
     others: OthersPages = NOBODY
     """Hugepages that are in use without a claim, as of the last observation."""
     marks_in_ledger: tuple[Cordon, ...] = ()

@@ -173,11 +173,13 @@ class Placing:
             )
         words = ask.spec.request
         resolved = self._parts.resolve(words)
-        return await self._parts.line.book(ask.id, words, resolved, wait_seconds=wait_seconds)
+        with self._parts.searches:
+            return await self._parts.line.book(ask.id, words, resolved, wait_seconds=wait_seconds)
 
     def _book_now(self, ask: _Ask) -> Placement:
         words = ask.spec.request
-        return book(self._parts.ledger, ask.id, words, self._parts.resolve(words))
+        with self._parts.searches:
+            return book(self._parts.ledger, ask.id, words, self._parts.resolve(words))
 
     def _book_all(self, asks: Sequence[_Ask], standing: Sequence[Claim | None]) -> dict[int, Claim]:
         booked: dict[int, Claim] = {}

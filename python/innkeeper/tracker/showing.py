@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from innkeeper.objects import Host, Inventory, Placement, Pool, Request, Usage
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
-from innkeeper.store.base import Store, StoreStatistics
+from innkeeper.store.base import Store
 from innkeeper.tracker.convert import (
     Tally,
     object_reasons,
@@ -20,16 +20,7 @@ from innkeeper.tracker.convert import (
     usage_object,
 )
 from innkeeper.tracker.parts import Parts
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerStatistics:
-    """Counts of this moment, beside the store's since it was opened."""
-
-    claims: int
-    waiting: int
-    in_doubt: int
-    store: StoreStatistics
+from innkeeper.tracker.statistics import TrackerStatistics
 
 
 class Showing:
@@ -98,7 +89,7 @@ class Showing:
             Undecided: the search bound was reached.
         """
         resolved = self._parts.resolve(request)
-        with object_reasons(request, resolved):
+        with self._parts.searches, object_reasons(request, resolved):
             return placement_object(self._parts.ledger.fit(resolved))
 
     def count(self, request: Request, limit: int = 10_000) -> int | None:
@@ -113,7 +104,9 @@ class Showing:
 
     def tally(self, request: Request, limit: int = 10_000) -> Tally:
         """As `count`, with what runs out first."""
-        return tally_of(self._parts.ledger, self._parts.resolve(request), limit)
+        tally = tally_of(self._parts.ledger, self._parts.resolve(request), limit)
+        self._parts.searches.undecided += tally.times is None
+        return tally
 
     def statistics(self) -> TrackerStatistics:
         """Counts for metrics and tests."""
@@ -122,4 +115,6 @@ class Showing:
             waiting=len(self._parts.line),
             in_doubt=self._parts.writer.in_doubt,
             store=self._store.statistics(),
+            undecided=self._parts.searches.undecided,
+            by_state=Counter(claim.state for claim in self._parts.register),
         )

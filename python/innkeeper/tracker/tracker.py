@@ -6,6 +6,7 @@ It composes the lives that are told elsewhere: `placing`, `claims` and `updates`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -51,6 +52,7 @@ from innkeeper.tracker.repairs import Repaired, Repairs
 from innkeeper.tracker.running_repairs import AdoptRepair, GoneRepair
 from innkeeper.tracker.running_source import RunningSource
 from innkeeper.tracker.set_aside_repair import SetAsideRepair
+from innkeeper.tracker.statistics import AuditStatistics
 from innkeeper.tracker.streams import Streams
 from innkeeper.tracker.sync import require_new_cpus
 from innkeeper.tracker.telling import Telling
@@ -247,6 +249,16 @@ class Tracker(Acting, Telling):
     async def find_finding(self, finding_id: str) -> Finding:
         """One of them, cleared ones included. Raises UnknownFinding."""
         return await self._findings.find(finding_id)
+
+    def audit_statistics(self) -> AuditStatistics:
+        """Counts for metrics and tests."""
+        return AuditStatistics(
+            audits=self._audits.counts,
+            open=Counter(finding.kind for finding in self._findings.every()),
+            ignored=self._findings.count_ignored(),
+            repaired=self._repairs.taken,
+            failed=self._repairs.failed,
+        )
 
     async def preview_repair(self, finding_id: str) -> Repaired:
         """See `Repairs.preview`."""

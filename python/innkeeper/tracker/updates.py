@@ -58,7 +58,7 @@ class Updates:
         """Hold both in the ledger; what the claim has of devices is not asked for again."""
         bare = request.model_copy(update={"devices": ()})
         resolved = self._parts.with_overhead(bare)
-        with object_reasons(bare, resolved):
+        with self._parts.searches, object_reasons(bare, resolved):
             return placement_object(self._parts.ledger.update(str(claim.id), resolved))
 
     async def _write(

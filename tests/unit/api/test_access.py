@@ -113,7 +113,16 @@ CHANGES = [
     ("POST", "/v1/audits"),
     ("POST", "/v1/findings/0123456789ab/repair?dry_run=true"),
 ]
-LOOKS = ["/v1", "/v1/host", "/v1/devices", "/v1/pools", "/v1/claims", "/v1/findings", "/v1/events"]
+LOOKS = [
+    "/metrics",
+    "/v1",
+    "/v1/host",
+    "/v1/devices",
+    "/v1/pools",
+    "/v1/claims",
+    "/v1/findings",
+    "/v1/events",
+]
 
 
 async def test_a_reader_looks_and_changes_nothing(serve: Serve) -> None:

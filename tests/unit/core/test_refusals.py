@@ -147,18 +147,22 @@ def knapsack() -> list[Device]:
     return devices
 
 
-def test_beyond_the_bound_nothing_is_claimed_to_be_known() -> None:
-    devices = knapsack()
-    ledger = _core.Ledger(inventory(devices=devices))
+def too_mixed(devices: list[Device]) -> Request:
+    """20 PFs take 4,800 VFs with them; exactly 2,001, an odd number, would have to be of the first kind."""
     total = {product: sum(it.product_id == product for it in devices) for product in (VF, "188a")}
-    # 20 PFs take 4,800 VFs with them; exactly 2,001, an odd number, would have to be of the first kind.
     wanted = {PF: 20, VF: total[VF] - 2001, "188a": total["188a"] - 2799}
-    request = Request(
+    return Request(
         devices=tuple(
             DeviceRequest(vendor_id=INTEL, product_id=product, count=count)
             for product, count in wanted.items()
         )
     )
+
+
+def test_beyond_the_bound_nothing_is_claimed_to_be_known() -> None:
+    devices = knapsack()
+    ledger = _core.Ledger(inventory(devices=devices))
+    request = too_mixed(devices)
     with pytest.raises(Undecided) as refused:
         ledger.book("a", request)
     assert refused.value.details["limit"] == 10_000
