@@ -93,6 +93,12 @@ CONFIG_EXAMPLE = """\
 # device_spec = []       # as Nova's [pci]device_spec, such as ['{"vendor_id": "8086"}']; after [[devices]]
 # alias = []             # as Nova's [pci]alias; after [[aliases]]
 
+# The libvirt that runs the instances of this host: asked which there are, and never told anything. Wants
+# libvirt-python (innkeeper[libvirt]); a read-only connection is enough.
+[libvirt]
+# uri = "qemu:///system"   # not set: no libvirt is asked
+# observe = false          # true: it is asked for CPUs, cells and devices of the host, too
+
 # The structured log on stderr.
 [log]
 # level = "info"    # debug, info, warning or error

@@ -139,6 +139,29 @@ class Nova(Section):
             raise ValueError(error.message) from None
 
 
+class Libvirt(Section):
+    """The libvirt that runs the instances of this host; asked, and never told anything."""
+
+    uri: Words | None = None
+    """Such as `qemu:///system`; null: no libvirt is asked."""
+    observe: Annotated[bool, Field(strict=True)] = False
+    """Whether it is asked for the host, too; else the kernel is, and libvirt for instances alone."""
+
+    @field_validator("observe")
+    @classmethod
+    def _require_uri(cls, observe: bool, info: ValidationInfo) -> bool:  # noqa: FBT001
+        if observe and info.data.get("uri") is None:
+            raise ValueError(
+                'through which libvirt? uri is not set, such as uri = "qemu:///system"'
+            )
+        return observe
+
+    @property
+    def observed_uri(self) -> str | None:
+        """Of the libvirt that is asked for the host."""
+        return self.uri if self.observe else None
+
+
 class Log(Section):
     """Structured log on stderr."""
 
@@ -166,6 +189,7 @@ class Config(Section):
     service: ServiceSection = ServiceSection()
     access: Access = Access()
     nova: Nova = Nova()
+    libvirt: Libvirt = Libvirt()
     log: Log = Log()
 
     @field_validator("cpus")

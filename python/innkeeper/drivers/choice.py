@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from innkeeper.drivers.base import Driver
+from innkeeper.drivers.base import Driver, Hypervisor
 from innkeeper.drivers.capture import open_capture
 from innkeeper.drivers.capture.driver import has_manifest
 from innkeeper.drivers.simulated import SimulatedDriver
@@ -18,19 +18,28 @@ from innkeeper.objects import Host
 
 @contextmanager
 def driver_for(
-    root: str | None = None, simulate: str | None = None, disk_path: str | None = None
+    root: str | None = None,
+    simulate: str | None = None,
+    disk_path: str | None = None,
+    libvirt_uri: str | None = None,
 ) -> Iterator[Driver]:
-    """A driver for this machine, or for the host under `root`, or for a simulated one.
+    """A driver for this machine, for the host under `root`, for a simulated one, or for that of a libvirt.
 
     `root` is a folder with sys/ and proc/, or a capture; a capture brings its own disk, and a simulated
     host has the one of its spec, so `disk_path` counts for the others. What was unpacked is removed when
     the context ends.
 
     Raises:
-        BadRequest: both are given, or the spec is wrong.
+        BadRequest: more than one of them is given, or the spec is wrong.
+        BadConfig: libvirt-python is not there.
         HostUnreadable: there is no host at `root`.
     """
-    if simulate is not None:
+    if libvirt_uri is not None:
+        _require_no_other(root, simulate)
+        from innkeeper.drivers.libvirt.opening import open_driver
+
+        yield open_driver(libvirt_uri, disk_path)
+    elif simulate is not None:
         if root is not None:
             problem = "a host is either read from --root or made by --simulate, not both"
             raise BadRequest(problem, errors=[{"path": "simulate", "message": problem}])
@@ -40,6 +49,29 @@ def driver_for(
     else:
         with open_capture(Path(root)) as driver:
             yield driver
+
+
+def hypervisor_for(libvirt_uri: str | None) -> Hypervisor | None:
+    """Who tells which instances run; null where nobody does.
+
+    Raises:
+        BadConfig: libvirt-python is not there.
+    """
+    if libvirt_uri is None:
+        return None
+    from innkeeper.drivers.libvirt.opening import open_hypervisor
+
+    return open_hypervisor(libvirt_uri)
+
+
+def _require_no_other(root: str | None, simulate: str | None) -> None:
+    if root is None and simulate is None:
+        return
+    option = "--root" if simulate is None else "--simulate"
+    problem = f"a host is observed either through libvirt or with {option}: set observe = false"
+    raise BadRequest(
+        f"libvirt.observe: {problem}", errors=[{"path": "libvirt.observe", "message": problem}]
+    )
 
 
 def _is_plain_tree(root: str) -> bool:

@@ -20,9 +20,9 @@ from innkeeper.api.app import build_app
 from innkeeper.api.parts import ApiParts
 from innkeeper.api.routes.host import host_view
 from innkeeper.api.server import ApiServer
-from innkeeper.clock import Clock, SystemClock
-from innkeeper.drivers.base import Driver
-from innkeeper.drivers.choice import driver_for
+from innkeeper.clock import SystemClock
+from innkeeper.drivers.base import Driver, Hypervisor
+from innkeeper.drivers.choice import driver_for, hypervisor_for
 from innkeeper.errors import InnkeeperError, InternalError
 from innkeeper.service.listener import Listener, inherited_listener, make_listener
 from innkeeper.service.notify import Notifier
@@ -80,13 +80,20 @@ async def serve(options: ServeOptions, announce: Announce | None = None) -> None
     premises = await anyio.to_thread.run_sync(lay_premises, options, environ)
     configure_logs(premises.config.log.level, premises.config.log.format)
     async with _driver(options, premises) as driver:
-        await Daemon(options, premises, driver, environ).run(announce or _say_nothing)
+        hypervisor = await anyio.to_thread.run_sync(hypervisor_for, premises.config.libvirt.uri)
+        daemon = Daemon(options, premises, driver, hypervisor, environ)
+        await daemon.run(announce or _say_nothing)
 
 
 @asynccontextmanager
 async def _driver(options: ServeOptions, premises: Premises) -> AsyncIterator[Driver]:
     """A capture is unpacked, and removed in the end: both take a while."""
-    choice = driver_for(options.root, options.simulate, premises.disk_path)
+    choice = driver_for(
+        options.root,
+        options.simulate,
+        premises.disk_path,
+        premises.config.libvirt.observed_uri,
+    )
     stack = ExitStack()
     try:
         yield await anyio.to_thread.run_sync(stack.enter_context, choice)
@@ -107,13 +114,13 @@ class Daemon:
         options: ServeOptions,
         premises: Premises,
         driver: Driver,
+        hypervisor: Hypervisor | None,
         environ: Mapping[str, str],
-        clock: Clock | None = None,
     ) -> None:
         self._options = options
         self._premises = premises
         self._environ = environ
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock()
         self._tracker = Tracker(
             node=premises.node,
             store=SqliteStore(
@@ -124,6 +131,7 @@ class Daemon:
                 adopts=options.adopt_state,
             ),
             driver=driver,
+            hypervisor=hypervisor,
             config=premises.config,
             clock=self._clock,
         )

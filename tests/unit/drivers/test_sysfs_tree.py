@@ -154,7 +154,7 @@ def test_warnings_are_limited_and_counted(tree: HostTree) -> None:
         tree.file(f"sys/bus/pci/devices/bad{number}")
     warnings = tree.observe().warnings
     assert len(warnings) == 101
-    assert warnings[-1] == "50 more files could not be read"
+    assert warnings[-1] == "50 more could not be read"
 
 
 def test_the_only_folder_in_the_root_may_be_the_host(tree: HostTree) -> None:

@@ -1,4 +1,4 @@
-"""Warnings of one observation: what could not be read, and which file it was."""
+"""Warnings of one observation: what could not be read, and which file or device it was."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ class Notes:
 
     def add(self, path: str, problem: str) -> None:
         """Remember that the file at `path`, relative to the root, had this problem."""
-        line = printable(f"/{path}: {problem}")[:LONGEST_LINE]
+        self.say(f"/{path}: {problem}")
+
+    def say(self, line: str) -> None:
+        """Remember a line about something that is no file."""
+        line = printable(line)[:LONGEST_LINE]
         if line in self._lines:
             return
         if len(self._lines) < MOST_LINES:
@@ -37,4 +41,4 @@ class Notes:
         """All of them in the order in which they were met."""
         if not self._left_out:
             return tuple(self._lines)
-        return (*self._lines, f"{self._left_out} more files could not be read")
+        return (*self._lines, f"{self._left_out} more could not be read")
