@@ -9,6 +9,8 @@ each P, an `InstancePCIRequests`, whether compute and scheduler say that it fits
 `{"do": "cells", "host": T, "guests": [T, ...], "limits": [C, R], "asked": [P, ...]}` reads the cells of a host and of its guests, as
 they are in the tables, and tells the cells that it makes of the empty host and the guests, those that are left when all guests
 go, and for each P, an `InstanceNUMATopology`, whether it fits within these ratios of vCPUs and memory.
+`{"do": "count", "database": P, "host": H, "specs": [S, ...], "instances": [U, ...]}` counts a host's instances and moves as an audit
+of Nova's tracker does, and tells what its objects read of these instances; see `nova_counting.py`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from nova.virt.hardware import (  # noqa: E402
     numa_fit_instance_to_host,
     numa_usage_from_instance_numa,
 )
+from nova_counting import count  # noqa: E402
 
 TEXTS = ["", "a", "0000:81:00.0", "é計", "x" * 40]
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -216,7 +219,12 @@ def nobody(*_args: Any, **_kwargs: Any) -> Any:
     raise NO_COMPUTE_HOST(host="anybody")
 
 
-ANSWERS = {"read": read, "make": create, "devices": devices, "cells": cells}
+def counted(asked: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = count(asked, emptied, cells_of)
+    return answer
+
+
+ANSWERS = {"read": read, "make": create, "devices": devices, "cells": cells, "count": counted}
 
 
 def main() -> None:

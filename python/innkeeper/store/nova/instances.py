@@ -33,10 +33,10 @@ def write_instances(writing: Writing, drafts: Sequence[Draft]) -> None:
     table = writing.shape["instances"]
     latest = merged(drafts, ("uuid",))
     known = _find(writing, latest)
-    gone = [one.fields["uuid"] for one in latest if one.is_gone and one.fields["uuid"] in known]
+    gone = [one for one in latest if one.is_gone and one.fields["uuid"] in known]
     live = [one for one in latest if not one.is_gone]
     _require_known(writing, [one.fields["uuid"] for one in live if one.fields["uuid"] not in known])
-    changes = [_change(one, known.get(one.fields["uuid"])) for one in live]
+    changes = [_change(one, known.get(one.fields["uuid"])) for one in (*live, *gone)]
     columns = table.table.c.keys()
     writing.write(
         table, [one for one in changes if one.row_id is None or one.values.keys() & columns]
@@ -44,7 +44,7 @@ def write_instances(writing: Writing, drafts: Sequence[Draft]) -> None:
     there = frozenset(known)
     write_extras(writing, live, there)
     write_system_metadata(writing, live, there)
-    _mark_gone(writing, gone)
+    _mark_gone(writing, [one.fields["uuid"] for one in gone])
 
 
 def _find(writing: Writing, drafts: Sequence[Draft]) -> dict[str, int]:
@@ -79,7 +79,10 @@ def _change(draft: Draft, row_id: int | None) -> RowChange:
 
 
 def _mark_gone(writing: Writing, uuids: Sequence[str]) -> None:
-    """The instance with all that is only its own; moves stay, as history."""
+    """The instance with all that is only its own; moves stay, as history.
+
+    Nova looks at deleted instances of moves, so their last state is in the row, too.
+    """
     extra = writing.shape["instance_extra"]
     metadata = system_metadata(writing.shape).table
     instances = writing.shape["instances"]
