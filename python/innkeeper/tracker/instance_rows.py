@@ -149,8 +149,9 @@ def _whither(node: str, claim: Claim) -> str | None:
 
 
 def _deleted(claim: Claim) -> Instance:
-    """The host stays, as in Nova; what the row says of it counts for nothing."""
-    return Instance(**_named(claim), vm_state="deleted", task_state=None, deleted=True)
+    return Instance(
+        **_named(claim), host=None, node=None, vm_state="deleted", task_state=None, deleted=True
+    )
 
 
 def _named(claim: Claim) -> dict[str, Any]:

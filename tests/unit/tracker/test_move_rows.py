@@ -177,41 +177,24 @@ def test_after_a_move_a_claim_is_like_any_other(state: MoveState) -> None:
 # -- the book --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("side", "state", "beside"),
-    [
-        (Side.DESTINATION, MoveState.CLAIMED, 1),
-        (Side.DESTINATION, MoveState.ARRIVED, 0),
-        (Side.DESTINATION, MoveState.CONFIRMED, 0),
-        (Side.SOURCE, MoveState.CLAIMED, 0),
-    ],
-)
-def test_what_is_to_come_is_held_beside(side: Side, state: MoveState, beside: int) -> None:
-    book = InstanceBook(HERE, [end(move_of(MoveKind.RESIZE, side, state))])
-    assert book.beside == beside
-    book.forget(end(None))
-    assert book.beside == 0
-
-
 @pytest.mark.parametrize("state", OPEN)
-def test_within_a_host_one_of_two_claims_is_beside(state: MoveState) -> None:
+def test_within_a_host_an_instance_has_two_claims_until_the_end(state: MoveState) -> None:
     both = {"source": HERE, "destination": HERE}
     source, destination = (
         end(move_of(MoveKind.RESIZE, side, state, **both), number=number)
         for number, side in enumerate((Side.SOURCE, Side.DESTINATION))
     )
-    book = InstanceBook(HERE, [destination, source])
+    book = InstanceBook([destination, source])
     assert book.of_instance(INSTANCE) == (source, destination)
-    assert book.beside == 1
     book.follow(source.model_copy(update={"state": ClaimState.RELEASED}))
     confirmed = destination.move.model_copy(update={"state": MoveState.CONFIRMED})  # type: ignore[union-attr]
     book.follow(destination.model_copy(update={"move": confirmed}))
-    assert (len(book.of_instance(INSTANCE)), book.beside) == (1, 0)
+    assert len(book.of_instance(INSTANCE)) == 1
 
 
 def test_all_are_to_be_written_at_first_and_those_that_are_touched_after() -> None:
     nobody = made_claim(3)
-    book = InstanceBook(HERE, [end(None), nobody])
+    book = InstanceBook([end(None), nobody])
     assert book.touched == {INSTANCE}
     book.forget_touched()
     book.follow(end(None))
