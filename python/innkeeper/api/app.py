@@ -28,6 +28,7 @@ from innkeeper.api.routes import (
     metrics,
     moves,
     service,
+    service_record,
 )
 from innkeeper.api.wrong_words import refusal_of
 from innkeeper.errors import BadRequest, InnkeeperError, NotFound, WrongMethod
@@ -57,7 +58,18 @@ def build_app(parts: ApiParts) -> FastAPI:
     )
     app.state.parts = parts
     # One flat list, claims first: an included router would match each of its routes twice.
-    for routes in (claims, moves, host, aliases, cordons, audits, history, metrics, service):
+    for routes in (
+        claims,
+        moves,
+        host,
+        aliases,
+        cordons,
+        audits,
+        history,
+        metrics,
+        service,
+        service_record,
+    ):
         app.router.routes.extend(routes.router.routes)
     return app
 

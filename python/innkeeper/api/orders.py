@@ -124,6 +124,17 @@ class AuditOrder(Asked):
     """Everything, and not only what changed since the audit before."""
 
 
+class ServiceOrder(Asked):
+    """What an admin says of the service."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"examples": [{"forced_down": True}]}
+    )
+
+    forced_down: Annotated[bool, Field(strict=True)]
+    """Whether others are to take it for down whatever it reports."""
+
+
 # -- parameters ------------------------------------------------------------------------------
 
 Limit = Annotated[int, Field(ge=1, le=1000)]

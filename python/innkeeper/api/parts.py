@@ -56,6 +56,11 @@ async def operator(request: Request) -> Caller:
     return await _require(request, Role.OPERATOR)
 
 
+async def admin(request: Request) -> Caller:
+    """The caller, when it may say what is true of the service. Raises Forbidden."""
+    return await _require(request, Role.ADMIN)
+
+
 async def _require(request: Request, role: Role) -> Caller:
     caller = await parts_of(request).access.identify(request.scope["peer"])
     caller.require(role)

@@ -51,6 +51,30 @@ class ServiceView(View):
     """Where the host is read from; null for a simulated one."""
 
 
+class ServiceNodeView(View):
+    """One node of the service, as Nova's tables name it."""
+
+    name: str
+    uuid: str
+
+
+class ServiceRecordView(View):
+    """What programs that read Nova's tables see of the service."""
+
+    host: str
+    binary: str
+    version: int
+    up: bool
+    """By Nova's rule: not forced down, and seen within a minute."""
+    last_seen_up: datetime | None
+    """Of its last heartbeat; null before the first."""
+    report_count: int
+    disabled: bool
+    disabled_reason: str | None
+    forced_down: bool
+    nodes: tuple[ServiceNodeView, ...]
+
+
 class HostView(View):
     """The host, what of it may be handed out, and how much is held."""
 

@@ -46,6 +46,11 @@ CATALOGUE = {
     "history": Place(
         "audits", "history", "What happened, in the order in which it became durable."
     ),
+    "service": Place(
+        "service",
+        "service_app",
+        "What Nova's tables say of this service: up, disabled, forced down.",
+    ),
     "capture": Place("setup", "capture", "Bundle what discovery reads of this host into a file."),
     "objects": Place(
         "objects", "objects", "What travels and is stored: classes, versions, fields."

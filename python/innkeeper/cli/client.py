@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from innkeeper.api.move_views import MoveList, MoveView
-from innkeeper.api.orders import AuditOrder, ClaimOrder, CordonOrder
+from innkeeper.api.orders import AuditOrder, ClaimOrder, CordonOrder, ServiceOrder
 from innkeeper.api.views import (
     AliasList,
     ClaimList,
@@ -28,6 +28,7 @@ from innkeeper.api.views import (
     PoolList,
     Problem,
     RepairView,
+    ServiceRecordView,
     ServiceView,
 )
 from innkeeper.config.places import client_sockets
@@ -209,6 +210,17 @@ class Client:
         """Let new claims come again."""
         path = f"/v1/cordons/{kind}/{quote(subject, safe='')}"
         return self._ask(Cordon, "DELETE", path, query={"cause": cause})
+
+    # -- the service's record ------------------------------------------------------------------
+
+    def service_record(self) -> ServiceRecordView:
+        """What Nova's tables say of the service."""
+        return self._ask(ServiceRecordView, "GET", "/v1/service")
+
+    def force_down(self, *, forced: bool) -> ServiceRecordView:
+        """Have others take it for down, or not."""
+        order = ServiceOrder(forced_down=forced)
+        return self._ask(ServiceRecordView, "PUT", "/v1/service", body=order)
 
     # -- audits and history --------------------------------------------------------------------
 

@@ -7,7 +7,16 @@ from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding, Service
+from innkeeper.objects import (
+    ChangeSet,
+    Claim,
+    ClaimState,
+    ComputeNode,
+    Cordon,
+    Event,
+    Finding,
+    Service,
+)
 from innkeeper.objects.event import EVERY_EVENT, EventFilter
 
 
@@ -229,6 +238,10 @@ class Store(Protocol):
 
     async def list_services(self, host: str) -> tuple[Service, ...]:
         """What Nova's tables say of the services of a host, by ascending id."""
+        ...
+
+    async def list_compute_nodes(self, host: str) -> tuple[ComputeNode, ...]:
+        """What Nova's tables say of the nodes of a host, by ascending id."""
         ...
 
     async def list_set_aside(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from sqlalchemy import Column, LargeBinary, Row, Select, Table, cast, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from innkeeper.errors import StoreCorrupt
-from innkeeper.objects import Claim, ClaimState, Cordon, Event, Finding, Service
+from innkeeper.objects import Claim, ClaimState, ComputeNode, Cordon, Event, Finding, Service
 from innkeeper.objects.event import EventFilter
 from innkeeper.store.base import ClaimDigest, HistoryPage, Recorded
 from innkeeper.store.digests import digest_of
@@ -158,6 +158,13 @@ class Reader:
         with told_as_store_error(self._path):
             async with self._engine.connect() as connection:
                 page = await connection.run_sync(self._projection.read_services, host)
+        return page.objects
+
+    async def list_compute_nodes(self, host: str) -> tuple[ComputeNode, ...]:
+        """What Nova's tables say of the nodes of a host."""
+        with told_as_store_error(self._path):
+            async with self._engine.connect() as connection:
+                page = await connection.run_sync(self._projection.read_compute_nodes, host)
         return page.objects
 
     async def list_cordons(self) -> tuple[Cordon, ...]:

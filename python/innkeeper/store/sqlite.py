@@ -16,7 +16,16 @@ from sqlalchemy import Connection
 
 from innkeeper.clock import Clock
 from innkeeper.errors import StoreError
-from innkeeper.objects import ChangeSet, Claim, ClaimState, Cordon, Event, Finding, Service
+from innkeeper.objects import (
+    ChangeSet,
+    Claim,
+    ClaimState,
+    ComputeNode,
+    Cordon,
+    Event,
+    Finding,
+    Service,
+)
 from innkeeper.objects.event import EVERY_EVENT, EventFilter
 from innkeeper.objects.releases import RELEASES
 from innkeeper.store.base import (
@@ -171,6 +180,9 @@ class SqliteStore:
 
     async def accept_boot(self) -> None:  # noqa: D102
         await self._require_open(self._writer).run(accept_boot)
+
+    async def list_compute_nodes(self, host: str) -> tuple[ComputeNode, ...]:  # noqa: D102
+        return await self._require_open(self._reader).list_compute_nodes(host)
 
     async def prune(self, *, before: datetime) -> int:  # noqa: D102
         reader, writer = self._require_open(self._reader), self._require_open(self._writer)

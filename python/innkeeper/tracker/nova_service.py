@@ -17,9 +17,21 @@ SERVICE_VERSION: Final = 1
 """Goes up when what the row means changes. Nova compares versions only among services of one binary."""
 
 
+DOWN_SECONDS: Final = 60.0
+"""As Nova's `service_down_time`."""
+
+
 def service_uuid(host: str) -> str:
     """The same service has the same uuid on every start."""
     return str(uuid5(NAMESPACE_URL, f"innkeeper:service:{host}"))
+
+
+def is_up(service: Service, now: datetime) -> bool:
+    """By the rule of Nova's database driver; a clock that is ahead by as much is no better."""
+    if service.forced_down:
+        return False
+    seen = service.last_seen_up or service.created_at
+    return seen is not None and abs((now - seen).total_seconds()) <= DOWN_SECONDS
 
 
 class ServiceRecord:

@@ -51,6 +51,7 @@ from innkeeper.tracker.records_source import RecordsSource
 from innkeeper.tracker.repairs import Repaired, Repairs
 from innkeeper.tracker.running_repairs import AdoptRepair, GoneRepair
 from innkeeper.tracker.running_source import RunningSource
+from innkeeper.tracker.service_record import Services, ServiceState
 from innkeeper.tracker.set_aside_repair import SetAsideRepair
 from innkeeper.tracker.statistics import AuditStatistics
 from innkeeper.tracker.streams import Streams
@@ -140,6 +141,7 @@ class Tracker(Acting, Telling):
         self._ends = Ends(self._parts, self._claims)
         self._heartbeat = Heartbeat(self._parts)
         self._streams = Streams(self._parts, self.opened.ledger)
+        self._services = Services(self._parts)
         await self._findings.load()
         warn_of_retired(self._parts.offer.remarks)
         await self._forget()
@@ -235,6 +237,16 @@ class Tracker(Acting, Telling):
             self._parts.line.serve()
             self._parts.look_due.ring()
             warn_of_retired(self._parts.offer.remarks)
+
+    # -- the service's record ------------------------------------------------------------------
+
+    async def show_service(self) -> ServiceState:
+        """See `Services.show`."""
+        return await self._services.show()
+
+    async def force_service_down(self, *, forced: bool) -> ServiceState:
+        """See `Services.force_down`."""
+        return await self._services.force_down(forced=forced)
 
     # -- audits --------------------------------------------------------------------------------
 
