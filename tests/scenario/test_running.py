@@ -246,8 +246,11 @@ async def test_a_claim_without_instance_is_told_at_the_second_answer_and_release
         hypervisor.said.clear()
         assert await findings(tracker) == {}
         found = (await findings(tracker))["claim_without_instance"]
+        writes = tracker.statistics().store.change_sets
         await tracker.repair(found.id, by=EVE)
+        assert tracker.statistics().store.change_sets == writes + 1
         assert (await tracker.find(claim.id)).state is ClaimState.RELEASED
+        assert tracker.usage().claims == 1
         kinds = [one.kind for one in await tracker.list_events(claim_id=claim.id)]
         assert kinds[-3:] == [EventKind.RELEASED, EventKind.REPAIRED, EventKind.CLEARED]
         assert await findings(tracker) == {}

@@ -5,7 +5,7 @@ An end is written first and unbooked after, so nobody gets a device whose releas
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +26,20 @@ class Change:
     claim: Claim
     kind: EventKind
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of claims, as what belongs into one change set and what is to follow in memory."""
+
+    claims: tuple[Claim, ...]
+    events: tuple[Event, ...]
+    cordons: tuple[Cordon, ...]
+    """Devices that they leave dirty."""
+    begin: Callable[[], None]
+    """Just before its rows are made: what is given back does not count there any more."""
+    landed: Callable[[], None]
+    lost: Callable[[], None]
 
 
 class Changes:
@@ -75,6 +89,32 @@ class Changes:
                 landed=partial(self._ended, claims, ended, dirt),
                 lost=partial(self._parts.cordons.forget, dirt),
             )
+
+    def ending(self, change: Change, *, by: Holder | None) -> Ending:
+        """The end of a claim for a change set that has more in it; nothing happens until it begins."""
+        claim = change.claim.model_copy(update={"updated_at": self._parts.clock.now()})
+        dirt = dirt_of(self._parts, [claim])
+        marks = (cordon_event(EventKind.CORDONED, cordon, by) for cordon in dirt)
+        return Ending(
+            claims=(claim,),
+            events=(event_of(change.kind, claim, by, change.details), *marks),
+            cordons=dirt,
+            begin=partial(self._begin_end, claim, dirt),
+            landed=partial(self._end_landed, claim, dirt),
+            lost=partial(self._end_lost, claim, dirt),
+        )
+
+    def _begin_end(self, claim: Claim, dirt: Sequence[Cordon]) -> None:
+        self._parts.cordons.expect(dirt)
+        self._parts.leaving.end([claim])
+
+    def _end_landed(self, claim: Claim, dirt: Sequence[Cordon]) -> None:
+        self._parts.leaving.forget([claim])
+        self._ended([claim], [claim], dirt)
+
+    def _end_lost(self, claim: Claim, dirt: Sequence[Cordon]) -> None:
+        self._parts.leaving.forget([claim])
+        self._parts.cordons.forget(dirt)
 
     @contextmanager
     def _leaving(self, claims: Sequence[Claim]) -> Iterator[None]:

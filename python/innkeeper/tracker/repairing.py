@@ -8,6 +8,7 @@ from typing import Protocol
 
 from innkeeper.objects import Claim, Event, Finding
 from innkeeper.objects.base import VersionedObject
+from innkeeper.objects.cordon import Cordon
 from innkeeper.tracker.writing import nothing
 
 
@@ -25,6 +26,8 @@ class Plan:
     """Written in this form, with their rows of Nova's tables; also where that is what they are."""
     events: tuple[Event, ...] = ()
     """What the history says of them, before it says that the finding was mended."""
+    cordons: tuple[Cordon, ...] = ()
+    """Such as of devices that a claim leaves dirty."""
     records: tuple[VersionedObject, ...] = ()
     """Further rows of Nova's tables."""
     begin: Callable[[], None] = nothing

@@ -147,6 +147,7 @@ class Repairs:
             node=self._parts.node,
             claims=plan.claims,
             findings=(cleared,),
+            cordons=plan.cordons,
             events=tuple(events),
             records=(*self._parts.writer.rows.of_claims(plan.claims), *plan.records),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -51,16 +50,18 @@ class GoneRepair:
             raise _cannot(
                 finding, "the hypervisor does not answer: whether it is gone is not known"
             )
-        return Plan(f"claim {claim.id} is released", outside=partial(self._release, claim.id))
-
-    async def _release(self, claim_id: UUID) -> None:
-        """As every end: devices that it leaves dirty are marked in the same change set."""
-        claim = self._parts.register.find(claim_id)
-        if claim is None:
-            return
         released = claim.model_copy(update={"state": ClaimState.RELEASED, "expires_at": None})
         why = {"repair": "claim_without_instance"}
-        await self._changes.write([Change(released, EventKind.RELEASED, why)], by=None)
+        end = self._changes.ending(Change(released, EventKind.RELEASED, why), by=None)
+        return Plan(
+            f"claim {claim.id} is released",
+            claims=end.claims,
+            events=end.events,
+            cordons=end.cordons,
+            begin=end.begin,
+            landed=end.landed,
+            lost=end.lost,
+        )
 
 
 class AdoptRepair:
