@@ -12,8 +12,10 @@ import anyio.to_thread
 import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
 from tests.scenario.nova_reader import Reader, Seen
+from tests.scenario.test_outcomes import faulty
 
 from innkeeper.config import Config
+from innkeeper.errors import StoreFull
 from innkeeper.objects import (
     Claim,
     ClaimSpec,
@@ -79,9 +81,10 @@ async def move_hither(
     instance: UUID | None = None,
     source: str | None = "away",
     origin: Origin | None = None,
+    request: Request = LARGE,
 ) -> Claim:
     move = MoveSpec(id=MOVE, kind=kind, source=source, origin=origin)
-    spec = ClaimSpec(instance_uuid=instance or uuid4(), request=LARGE, holder=EVE, move=move)
+    spec = ClaimSpec(instance_uuid=instance or uuid4(), request=request, holder=EVE, move=move)
     return (await tracker.place(spec)).claim
 
 
@@ -413,3 +416,45 @@ def forget_rows(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         for table in ("instances", "instance_extra", "migrations"):
             connection.execute(f"DELETE FROM {table}")
+
+
+@pytest.mark.parametrize("lost", ["claim", "arrival", "end"])
+async def test_a_step_that_was_not_written_leaves_the_rows_of_before(
+    make_tracker: MakeTracker, reader: Reader, lost: str
+) -> None:
+    """All of it or nothing: the rows are one transaction, and the next step writes what it would have."""
+    async with faulty(make_tracker) as (tracker, store):
+        before = await resident(tracker)
+        after = before
+        if lost != "claim":
+            after = await resize(tracker, before)
+        if lost == "end":
+            await tracker.confirm(after.id, by=EVE)
+        rows = await all_of(reader, before)
+        store.fault = "full"
+        with pytest.raises(StoreFull):
+            await step(tracker, lost, before, after)
+        assert await all_of(reader, before) == rows
+        await tracker.renew(before.id, by=EVE, lease_seconds=600)
+        assert await all_of(reader, before) == rows
+        await step(tracker, lost, before, after)
+        assert await all_of(reader, before) != rows
+
+
+async def all_of(reader: Reader, claim: Claim) -> tuple[object, ...]:
+    seen = await reader.seen(claim.instance_uuid)
+    return seen, await reader.totals(), await reader.devices(), await reader.free_in_pools()
+
+
+async def step(tracker: Tracker, name: str, before: Claim, after: Claim) -> None:
+    if name == "claim":
+        await resize(tracker, before)
+    elif name == "arrival":
+        await tracker.confirm(after.id, by=EVE)
+    else:
+        await tracker.confirm_move(MOVE, by=EVE)
+
+
+async def resize(tracker: Tracker, claim: Claim) -> Claim:
+    larger = LARGE.model_copy(update={"topology": None})
+    return await move_hither(tracker, RESIZE, claim.instance_uuid, None, request=larger)
