@@ -335,7 +335,7 @@ async def test_policies_hold_for_what_comes_and_for_what_is_left(
     spec = "cpus=16,threads=2,cells=1,memory=16GiB,l3=4"
     async with make_tracker(spec, config=words) as tracker:
         whole = await place(tracker, shaped("0-3", threads=ThreadPolicy.FULL_CORES))
-        with pytest.raises(NoFit, match="3 vCPUs on cores .*; 2 would do"):
+        with pytest.raises(NoFit, match=r"3 vCPUs on cores .*; 2 would do"):
             await update(tracker, whole, vcpus=3)
         less = await update(tracker, whole, vcpus=2)
         assert less.placement.cells[0].charged == "0,8"

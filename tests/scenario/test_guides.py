@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 GUEST = "2f1a6f0e-7e7b-4c57-9d0c-6a1f1f0c9a01"
 
@@ -41,7 +43,7 @@ def run(guide: str, folder: Path) -> None:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
@@ -61,6 +63,7 @@ def claims(folder: Path, name: str) -> list[tuple[str, str, str, int]]:
     ]
 
 
+@pytest.mark.timeout(300)
 def test_an_instance_is_moved_as_the_guide_says(tmp_path: Path) -> None:
     run("moving-an-instance.md", tmp_path)
     assert claims(tmp_path, "a.json") == [
