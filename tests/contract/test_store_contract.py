@@ -42,6 +42,8 @@ from innkeeper.objects import (
 from innkeeper.objects.event import EventFilter
 from innkeeper.store.base import Opened, Store
 from innkeeper.store.digests import digest_of_claim
+from innkeeper.store.memory import Memory
+from innkeeper.store.memory_store import MemoryStore
 from innkeeper.store.ownership import LOCK_NAME
 from innkeeper.store.sqlite import SqliteStore
 
@@ -53,9 +55,11 @@ class Site:
 
     def __init__(self, kind: str, directory: Path) -> None:
         self._directory = directory
-        assert kind == "sqlite"
+        self._memory = Memory() if kind == "memory" else None
 
     def make(self) -> Store:
+        if self._memory is not None:
+            return MemoryStore(self._memory, node=NODE)
         return SqliteStore(self._directory / "innkeeper.sqlite3", node=NODE, clock=SystemClock())
 
     @asynccontextmanager
@@ -70,12 +74,12 @@ class Site:
     @asynccontextmanager
     async def rival(self) -> AsyncIterator[Store]:
         """A second owner, as when somebody removed the lock of the first."""
-        await anyio.Path(self._directory / LOCK_NAME).unlink()
+        await anyio.Path(self._directory / LOCK_NAME).unlink(missing_ok=self._memory is not None)
         async with self.opened() as store:
             yield store
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "memory"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     return Site(request.param, tmp_path)
 

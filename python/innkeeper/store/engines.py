@@ -9,6 +9,8 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from innkeeper.store.memory import Memory
+
 BUSY_SECONDS = 3.0
 """How long a foreign process's lock is waited for; our own readers never hold up a write."""
 
@@ -27,20 +29,20 @@ WRITER_PRAGMAS: tuple[str, ...] = (
 READER_PRAGMAS: tuple[str, ...] = ("query_only=ON", "cell_size_check=ON")
 
 
-def writer_engine(path: Path) -> Engine:
+def writer_engine(place: Path | Memory) -> Engine:
     """Each connection is a new one; a transaction takes the write lock when it begins."""
     engine = create_engine(
-        _url("sqlite", path), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}
+        _url("sqlite", place), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}
     )
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
-def reader_engine(path: Path) -> AsyncEngine:
+def reader_engine(place: Path | Memory) -> AsyncEngine:
     """Connections that cannot write and, with the log, never wait for one that does."""
     engine = create_async_engine(
-        _url("sqlite+aiosqlite", path),
+        _url("sqlite+aiosqlite", place),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=READERS,
         max_overflow=0,
@@ -65,8 +67,10 @@ def ask_pragma(connection: Connection, pragma: str) -> Any:
         cursor.close()
 
 
-def _url(driver: str, path: Path) -> URL:
-    return URL.create(driver, database=str(path))
+def _url(driver: str, place: Path | Memory) -> URL:
+    if isinstance(place, Memory):
+        return place.url(driver)
+    return URL.create(driver, database=str(place))
 
 
 def _prepare_writer(connection: Any, _record: object) -> None:

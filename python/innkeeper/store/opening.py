@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from innkeeper.errors import StoreCorrupt, StoreError, StoreTooNew
 from innkeeper.store.base import NOBODY, Machine
@@ -24,6 +24,7 @@ from innkeeper.store.belonging import (
 from innkeeper.store.columns import add_missing_columns
 from innkeeper.store.engines import ask_pragma, writer_engine
 from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.memory import Memory
 from innkeeper.store.nova.tables import nova_metadata
 from innkeeper.store.tables import OLDEST_READER, VERSION, ledgers, metadata, schema
 from innkeeper.store.transactions import Transactions
@@ -67,12 +68,34 @@ def open_database(path: Path, opening: Opening) -> Transactions:
             if checked:
                 _require_sound(connection, path)
             _require_log(connection, path)
-            with connection.begin():
-                _require_tables(connection, path)
-                taken = _take_ledger(connection, path, opening)
+            return _take_possession(engine, connection, path, opening)
         except BaseException:
             connection.close()
             raise
+
+
+def open_memory(memory: Memory, name: Path, opening: Opening) -> Transactions:
+    """The same of a database in memory, which messages call `name`: there is no file to check or lose.
+
+    Raises:
+        StoreForeign: see `open_database`.
+    """
+    with told_as_store_error(name):
+        engine = writer_engine(memory)
+        connection = engine.connect()
+        try:
+            return _take_possession(engine, connection, name, opening)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _take_possession(
+    engine: Engine, connection: Connection, path: Path, opening: Opening
+) -> Transactions:
+    with connection.begin():
+        _require_tables(connection, path)
+        taken = _take_ledger(connection, path, opening)
     return Transactions(path, engine, connection, *taken)
 
 

@@ -13,8 +13,9 @@ from uuid import UUID
 import anyio.to_thread
 from anyio import CancelScope
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from innkeeper.clock import Clock
+from innkeeper.clock import Clock, SystemClock
 from innkeeper.errors import StoreError
 from innkeeper.objects import (
     ChangeSet,
@@ -69,7 +70,7 @@ class SqliteStore:
         path: Path,
         *,
         node: str,
-        clock: Clock,
+        clock: Clock | None = None,
         release: str = RELEASES[-1],
         adopts: bool = False,
     ) -> None:
@@ -80,7 +81,7 @@ class SqliteStore:
         """
         self._path = path
         self._node = node
-        self._clock = clock
+        self._clock = clock or SystemClock()
         self._release = release
         self._adopts = adopts
         self._ownership: Ownership | None = None
@@ -92,7 +93,7 @@ class SqliteStore:
         opening = Opening(self._node, boot_id, self._now_us(), machine, self._adopts)
         with CancelScope(shield=True):
             possession, projection = await anyio.to_thread.run_sync(self._take_possession, opening)
-            engine = await anyio.to_thread.run_sync(reader_engine, self._path)
+            engine = await anyio.to_thread.run_sync(self._reader_engine)
         self._reader = Reader(engine, self._path, self._node, projection)
         self._writer = Writer(possession.transactions, projection, self._now_us)
         return _opened(possession)
@@ -101,14 +102,12 @@ class SqliteStore:
         self._statistics = self.statistics()
         writer, self._writer = self._writer, None
         reader, self._reader = self._reader, None
-        ownership, self._ownership = self._ownership, None
         with CancelScope(shield=True):
             if reader is not None:
                 await reader.close()
             if writer is not None:
                 await anyio.to_thread.run_sync(writer.stop)
-            if ownership is not None:
-                await anyio.to_thread.run_sync(ownership.release)
+            await anyio.to_thread.run_sync(self._let_go)
 
     async def apply(self, change_set: ChangeSet) -> Commit:  # noqa: D102
         writer = self._require_open(self._writer)
@@ -213,15 +212,26 @@ class SqliteStore:
 
     def _take_possession(self, opening: Opening) -> tuple[Possession, Projection]:
         with told_as_store_error(self._path):
-            self._ownership = take_ownership(self._path.parent)
             try:
-                possession = open_or_rebuild(self._path, opening)
+                possession = self._take(opening)
                 connection = possession.transactions.connection
                 return possession, _look_at(connection, self._release)
             except BaseException:
-                self._ownership.release()
-                self._ownership = None
+                self._let_go()
                 raise
+
+    def _take(self, opening: Opening) -> Possession:
+        self._ownership = take_ownership(self._path.parent)
+        return open_or_rebuild(self._path, opening)
+
+    def _let_go(self) -> None:
+        """Let others have it; safe to call twice."""
+        ownership, self._ownership = self._ownership, None
+        if ownership is not None:
+            ownership.release()
+
+    def _reader_engine(self) -> AsyncEngine:
+        return reader_engine(self._path)
 
     def _require_open(self, part: T | None) -> T:
         if part is None:
