@@ -2,7 +2,7 @@
 
 As a library, without daemon or database: `discover()` or `simulated(spec)` give a `Host`,
 `take_inventory(host)` says what of it may be handed out, and a `Ledger` of that books requests.
-`innkeeper.tracker.Tracker` adds time and durability.
+A `Tracker` adds time, history and audits, over a `MemoryStore` or, durable, a `SqliteStore`.
 """
 
 from __future__ import annotations
@@ -12,25 +12,50 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from innkeeper._core import Ledger, __version__
-    from innkeeper.drivers import discover, simulated
+    from innkeeper.config import Config
+    from innkeeper.drivers import discover, driver_for, simulated
     from innkeeper.errors import InnkeeperError, NoFit, Undecided
-    from innkeeper.objects import DeviceRequest, Host, Inventory, Placement, Request
+    from innkeeper.objects import (
+        Claim,
+        ClaimSpec,
+        DeviceRequest,
+        Holder,
+        Host,
+        Inventory,
+        MoveKind,
+        MoveSpec,
+        Placement,
+        Request,
+    )
     from innkeeper.requests.flavor_requests import limits_of_scheduler, request_of_flavor
     from innkeeper.requests.inventory import take_inventory
     from innkeeper.requests.overheads import with_overhead
+    from innkeeper.store.memory_store import MemoryStore
+    from innkeeper.store.sqlite import SqliteStore
+    from innkeeper.tracker import Tracker
 
 __all__ = [
+    "Claim",
+    "ClaimSpec",
+    "Config",
     "DeviceRequest",
+    "Holder",
     "Host",
     "InnkeeperError",
     "Inventory",
     "Ledger",
+    "MemoryStore",
+    "MoveKind",
+    "MoveSpec",
     "NoFit",
     "Placement",
     "Request",
+    "SqliteStore",
+    "Tracker",
     "Undecided",
     "__version__",
     "discover",
+    "driver_for",
     "limits_of_scheduler",
     "request_of_flavor",
     "simulated",
@@ -40,12 +65,19 @@ __all__ = [
 
 _HOMES = {
     "innkeeper._core": ("Ledger", "__version__"),
-    "innkeeper.drivers": ("discover", "simulated"),
+    "innkeeper.config": ("Config",),
+    "innkeeper.drivers": ("discover", "driver_for", "simulated"),
     "innkeeper.errors": ("InnkeeperError", "NoFit", "Undecided"),
-    "innkeeper.objects": ("DeviceRequest", "Host", "Inventory", "Placement", "Request"),
+    "innkeeper.objects": (
+        *("Claim", "ClaimSpec", "DeviceRequest", "Holder", "Host", "Inventory"),
+        *("MoveKind", "MoveSpec", "Placement", "Request"),
+    ),
     "innkeeper.requests.flavor_requests": ("limits_of_scheduler", "request_of_flavor"),
     "innkeeper.requests.inventory": ("take_inventory",),
     "innkeeper.requests.overheads": ("with_overhead",),
+    "innkeeper.store.memory_store": ("MemoryStore",),
+    "innkeeper.store.sqlite": ("SqliteStore",),
+    "innkeeper.tracker": ("Tracker",),
 }
 
 

@@ -77,3 +77,22 @@ def test_an_instance_is_moved_as_the_guide_says(tmp_path: Path) -> None:
     ]
     for name in ("a-audit.json", "b-audit.json"):
         assert json.loads((tmp_path / name).read_text())["findings"] == []
+
+
+def test_a_tracker_in_ones_own_process(tmp_path: Path) -> None:
+    text = (GUIDES / "library.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    # Its log goes the same way: the program set up none.
+    said = [line for line in ran.stdout.splitlines() if not line.startswith("20")]
+    assert said == shown.splitlines()
+    assert list(tmp_path.iterdir()) == []

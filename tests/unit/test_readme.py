@@ -21,11 +21,23 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_quick_start_runs_as_it_stands() -> None:
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 6
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "0-15 12\n"
     assert ran.stderr == ""
+
+
+def test_a_tracker_runs_without_a_daemon_as_it_stands(tmp_path: Path) -> None:
+    _, code = blocks("python")
+    for free in ("12 12", "12 8"):
+        ran = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+        )
+        in_memory, durable = free.split()
+        assert ran.stdout.split() == [
+            *("pending", in_memory, "confirmed", "pending", durable, "confirmed")
+        ]
 
 
 def test_the_configuration_that_it_shows_is_good() -> None:
