@@ -37,18 +37,21 @@ def _of_devices(devices: Iterable[Row], claims: Sequence[Claim]) -> Iterator[str
         for one in devices
         if one["status"] in ("claimed", "allocated")
     }
-    expected = {
-        device.address: (_STATUS[claim.state], text_of(claim))
-        for claim in claims
-        for device in claim.placement.devices
-    }
-    for address in sorted(held.keys() | expected.keys()):
-        row, claim = held.get(address), expected.get(address)
-        if row is None or claim is None or row[0] != claim[0] or claim[1] not in (None, row[1]):
-            yield f"device {address}: {row} in its row, {claim} by its claim"
+    by_claims = {device.address: one for one in claims for device in one.placement.devices}
+    for address in sorted(held.keys() | by_claims.keys()):
+        row, claim = held.get(address), by_claims.get(address)
+        if row is None or claim is None or not _is_row_of(claim, *row):
+            yield f"device {address}: {row} in its row, held by {claim}"
 
 
-_STATUS = {ClaimState.PENDING: "claimed", ClaimState.CONFIRMED: "allocated"}
+def _is_row_of(claim: Claim, status: str, instance_uuid: str | None) -> bool:
+    """Of what is on its way Nova says either, by the kind of move."""
+    firm = claim.state is ClaimState.CONFIRMED
+    statuses = {"claimed", "allocated"} if claim.is_arriving else {_STATUS[firm]}
+    return status in statuses and text_of(claim) in (None, instance_uuid)
+
+
+_STATUS = {False: "claimed", True: "allocated"}
 
 
 def text_of(claim: Claim) -> str | None:

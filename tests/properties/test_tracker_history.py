@@ -318,7 +318,8 @@ class TrackerHistory(RuleBasedStateMachine):
         cordons = {(one.kind, one.subject) for one in self.mortal.tracker.cordons()}
         assert cordons == self.cordons
         if self.embedded:
-            assert disagreements(self.mortal.database, live) == []
+            found = disagreements(self.mortal.database, live)
+            assert not found, found
 
     async def _look(self) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
         """Once everything is quiet: the claims in memory, and those on disk."""
