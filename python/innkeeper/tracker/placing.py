@@ -6,12 +6,11 @@ Booking happens here and in the waiting line, nowhere else. A claim is booked fi
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -21,18 +20,16 @@ from innkeeper.objects import (
     Claim,
     ClaimSpec,
     ClaimState,
-    Departure,
-    Event,
-    EventKind,
     Placement,
 )
+from innkeeper.tracker.asking import Ask, claimed, leaving, require_distinct, require_possible
 from innkeeper.tracker.changes import Change, Changes, event_of
 from innkeeper.tracker.claims import later, require_live
-from innkeeper.tracker.convert import book, fingerprint
+from innkeeper.tracker.convert import book
 from innkeeper.tracker.dirt import after_use
 from innkeeper.tracker.lapses import Cause
-from innkeeper.tracker.move_steps import about, departing, moved_to
-from innkeeper.tracker.moves import find_source
+from innkeeper.tracker.move_rules import find_source
+from innkeeper.tracker.move_steps import moved_to
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import TiedProcess
 from innkeeper.tracker.writing import nothing
@@ -68,18 +65,18 @@ class Placing:
             Draining, OutcomeUnknown, StoreError
         """
         self._require_open()
-        ask = _Ask.of(spec)
+        ask = Ask.of(spec)
         async with self._turn([ask]):
             standing = await self._standing(ask)
             if standing is not None:
                 return Placed(_require_same_process(standing, tied), replayed=True)
             source = find_source(self._parts, spec)
-            _require_possible(spec, source, wait_seconds=wait_seconds, tied=tied)
+            require_possible(spec, source, wait_seconds=wait_seconds, tied=tied)
             with self._instance_reserved(ask):
                 placement = await self._find_room(ask, wait_seconds)
             claim = self._new_claim(ask, placement, source)
             if tied is None:
-                await self._write_placed([claim], _leaving([claim], [source]))
+                await self._write_placed([claim], leaving([claim], [source]))
             else:
                 claim = self._tied_claim(claim, tied)
                 await self._write_tied(claim, tied)
@@ -92,21 +89,21 @@ class Placing:
             InnkeeperError: the first refusal, with the index of its spec in `details["index"]`.
         """
         self._require_open()
-        asks = [_Ask.of(spec) for spec in specs]
-        _require_distinct(asks)
+        asks = [Ask.of(spec) for spec in specs]
+        require_distinct(asks)
         async with self._turn(asks):
             standing = [await self._standing(ask) for ask in asks]
             fresh = self._book_all(asks, standing)
             if fresh:
                 claims = list(fresh.values())
-                await self._write_placed(claims, _leaving(claims, map(self._source_of, claims)))
+                await self._write_placed(claims, leaving(claims, map(self._source_of, claims)))
         return tuple(
             Placed(fresh[index], replayed=False) if claim is None else Placed(claim, replayed=True)
             for index, claim in enumerate(standing)
         )
 
     @asynccontextmanager
-    async def _turn(self, asks: Sequence[_Ask]) -> AsyncIterator[None]:
+    async def _turn(self, asks: Sequence[Ask]) -> AsyncIterator[None]:
         """That of the claims, and of those here that instances are to leave for them."""
         while True:
             ids = self._ids(asks)
@@ -115,7 +112,7 @@ class Placing:
                     yield
                     return
 
-    def _ids(self, asks: Sequence[_Ask]) -> frozenset[UUID]:
+    def _ids(self, asks: Sequence[Ask]) -> frozenset[UUID]:
         moving = (ask.spec.instance_uuid for ask in asks if ask.spec.move is not None)
         there = (self._parts.register.of_instance(one) for one in moving if one is not None)
         return frozenset((*(ask.id for ask in asks), *(one.id for some in there for one in some)))
@@ -133,7 +130,7 @@ class Placing:
                 "the daemon is stopping and takes no new claims; ask again when it is back"
             )
 
-    async def _standing(self, ask: _Ask) -> Claim | None:
+    async def _standing(self, ask: Ask) -> Claim | None:
         """The claim that these words made before, if any."""
         if ask.spec.claim_id is None:
             return None
@@ -151,7 +148,7 @@ class Placing:
         return known
 
     @contextmanager
-    def _instance_reserved(self, ask: _Ask) -> Iterator[None]:
+    def _instance_reserved(self, ask: Ask) -> Iterator[None]:
         instance_uuid = ask.spec.instance_uuid
         if ask.spec.move is not None and instance_uuid is not None:
             self._parts.register.reserve_arrival(instance_uuid, ask.id)
@@ -163,7 +160,7 @@ class Placing:
             self._parts.register.forget_instance(ask.spec.instance_uuid, ask.id)
             raise
 
-    async def _find_room(self, ask: _Ask, wait_seconds: float | None) -> Placement:
+    async def _find_room(self, ask: Ask, wait_seconds: float | None) -> Placement:
         if wait_seconds is None:
             return self._book_now(ask)
         if not 0 < wait_seconds <= self._parts.config.claims.max_wait:
@@ -176,12 +173,12 @@ class Placing:
         with self._parts.searches:
             return await self._parts.line.book(ask.id, words, resolved, wait_seconds=wait_seconds)
 
-    def _book_now(self, ask: _Ask) -> Placement:
+    def _book_now(self, ask: Ask) -> Placement:
         words = ask.spec.request
         with self._parts.searches:
             return book(self._parts.ledger, ask.id, words, self._parts.resolve(words))
 
-    def _book_all(self, asks: Sequence[_Ask], standing: Sequence[Claim | None]) -> dict[int, Claim]:
+    def _book_all(self, asks: Sequence[Ask], standing: Sequence[Claim | None]) -> dict[int, Claim]:
         booked: dict[int, Claim] = {}
         index = 0
         try:
@@ -196,7 +193,7 @@ class Placing:
             raise
         return booked
 
-    def _new_claim(self, ask: _Ask, placement: Placement, source: Claim | None) -> Claim:
+    def _new_claim(self, ask: Ask, placement: Placement, source: Claim | None) -> Claim:
         now, spec = self._parts.clock.now(), ask.spec
         patience = spec.lease_seconds or self._parts.config.claims.pending_timeout
         return Claim(
@@ -236,22 +233,22 @@ class Placing:
     async def _write_placed(
         self,
         claims: list[Claim],
-        leaving: Sequence[Change],
+        told: Sequence[Change],
         *,
         landed: Callable[[], None] = nothing,
         lost: Callable[[], None] = nothing,
     ) -> None:
         """Write new claims; a caller who was cancelled meanwhile gets nothing and holds nothing."""
-        told = [one.claim for one in leaving]
+        sources = [one.claim for one in told]
         events = [
-            *(_claimed(claim) for claim in claims),
-            *(event_of(one.kind, one.claim, claims[0].holder, one.details) for one in leaving),
+            *(claimed(claim) for claim in claims),
+            *(event_of(one.kind, one.claim, claims[0].holder, one.details) for one in told),
         ]
         try:
             await self._parts.writer.write(
-                [*told, *claims],
+                [*sources, *claims],
                 events,
-                landed=partial(self._landed, [*told, *claims], landed),
+                landed=partial(self._landed, [*sources, *claims], landed),
                 lost=partial(self._lost, claims, lost),
             )
             await checkpoint_if_cancelled()
@@ -268,63 +265,6 @@ class Placing:
     def _lost(self, claims: Sequence[Claim], lost: Callable[[], None]) -> None:
         lost()
         self._changes.unbook(claims)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """What a caller said, with the id that the claim has or will have."""
-
-    spec: ClaimSpec
-    id: UUID
-    fingerprint: str
-
-    @classmethod
-    def of(cls, spec: ClaimSpec) -> Self:
-        return cls(spec, spec.claim_id or uuid4(), fingerprint(spec))
-
-
-def _claimed(claim: Claim) -> Event:
-    details = about(claim.move) if claim.move is not None else {}
-    return event_of(EventKind.CLAIMED, claim, claim.holder, details)
-
-
-def _leaving(claims: Iterable[Claim], sources: Iterable[Claim | None]) -> list[Change]:
-    """The claims here that instances are to leave for these, each told so."""
-    found = []
-    for claim, source in zip(claims, sources, strict=True):
-        if source is not None and claim.move is not None:
-            departure = Departure(id=claim.move.id, kind=claim.move.kind, destination=claim.node)
-            change = departing(source, departure)
-            told = change.claim.model_copy(update={"updated_at": claim.created_at})
-            found.append(replace(change, claim=told))
-    return found
-
-
-def _require_possible(
-    spec: ClaimSpec,
-    source: Claim | None,
-    *,
-    wait_seconds: float | None,
-    tied: TiedProcess | None,
-) -> None:
-    """What a move cannot have: it is confirmed when the instance has arrived, and its source does not wait."""
-    if spec.move is not None and tied is not None:
-        raise BadRequest(
-            "a claim with a move is confirmed when its instance has arrived: leave `pid` out"
-        )
-    if source is not None and wait_seconds is not None:
-        raise BadRequest(
-            "a resize within the host does not wait for room, since nothing could be done with the "
-            "instance meanwhile: leave `wait_seconds` out and ask again"
-        )
-
-
-def _require_distinct(asks: Sequence[_Ask]) -> None:
-    seen: set[UUID] = set()
-    for ask in asks:
-        if ask.id in seen:
-            raise BadRequest(f"claim id {ask.id} stands twice in one call", claim_id=str(ask.id))
-        seen.add(ask.id)
 
 
 def _require_same_process(claim: Claim, tied: TiedProcess | None) -> Claim:
