@@ -9,6 +9,8 @@ each P, an `InstancePCIRequests`, whether compute and scheduler say that it fits
 `{"do": "cells", "host": T, "guests": [T, ...], "limits": [C, R], "asked": [P, ...]}` reads the cells of a host and of its guests, as
 they are in the tables, and tells the cells that it makes of the empty host and the guests, those that are left when all guests
 go, and for each P, an `InstanceNUMATopology`, whether it fits within these ratios of vCPUs and memory.
+`{"do": "host", "database": P, "host": H, "node": N, "binary": B}` reads a node and a service from a database as Nova does, and tells
+what a scheduler goes by, and whether the service is up.
 `{"do": "count", "database": P, "host": H, "specs": [S, ...], "instances": [U, ...]}` counts a host's instances and moves as an audit
 of Nova's tracker does, and tells what its objects read of these instances; see `nova_counting.py`.
 """
@@ -16,6 +18,7 @@ of Nova's tracker does, and tells what its objects read of these instances; see 
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import os
 import random
@@ -28,10 +31,12 @@ os.environ.setdefault("OS_NOVA_DISABLE_EVENTLET_PATCHING", "true")
 warnings.simplefilter("ignore")
 
 import nova.conf  # noqa: E402
-from nova import exception, objects  # noqa: E402
+from nova import context, exception, objects  # noqa: E402
+from nova.db.main import api  # noqa: E402
 from nova.objects import base, fields  # noqa: E402
 from nova.pci.stats import PciDeviceStats  # noqa: E402
 from nova.pci.whitelist import Whitelist  # noqa: E402
+from nova.servicegroup.drivers.db import DbDriver  # noqa: E402
 from nova.virt.hardware import (  # noqa: E402
     numa_fit_instance_to_host,
     numa_usage_from_instance_numa,
@@ -214,6 +219,30 @@ def fits_cells(host: Any, primitive: Any, limits: Any) -> bool:
     return bool(numa_fit_instance_to_host(host.obj_clone(), guest, {}, limits))
 
 
+@functools.cache
+def configure(database: str) -> None:
+    """Nova has one database in a process."""
+    CONF.set_override("connection", f"sqlite:///{database}", group="database")
+    api.configure(CONF)
+
+
+def host_of(asked: dict[str, Any]) -> dict[str, Any]:
+    configure(asked["database"])
+    admin = context.get_admin_context()
+    node = objects.ComputeNode.get_by_host_and_nodename(admin, asked["host"], asked["node"])
+    service = objects.Service.get_by_args(admin, asked["host"], asked["binary"])
+    return {
+        "uuid": node.uuid,
+        "stats": node.stats,
+        "metrics": node.metrics,
+        "running_vms": node.running_vms,
+        "ratios": [getattr(node, f"{name}_allocation_ratio") for name in ("cpu", "ram", "disk")],
+        "pools": len(node.pci_device_pools),
+        "up": DbDriver().is_up(service),
+        "service": [service.version, service.report_count, service.disabled, service.forced_down],
+    }
+
+
 def nobody(*_args: Any, **_kwargs: Any) -> Any:
     """No service and no compute node is known, so that writing for old readers needs no database."""
     raise NO_COMPUTE_HOST(host="anybody")
@@ -224,7 +253,14 @@ def counted(asked: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-ANSWERS = {"read": read, "make": create, "devices": devices, "cells": cells, "count": counted}
+ANSWERS = {
+    "read": read,
+    "make": create,
+    "devices": devices,
+    "cells": cells,
+    "count": counted,
+    "host": host_of,
+}
 
 
 def main() -> None:
