@@ -17,7 +17,9 @@ with its numbers, and keeps its id until it is gone. `error` needs a person now,
 
 A repair is done by `innkeeper findings repair ID`, or by the audit itself where the configuration says
 so: `[audit] policy = { placement_differs = "repair" }`. The policy of a kind is `report` where it says
-nothing; `ignore` keeps a kind out of lists, history and exit codes. No repair releases a confirmed claim
+nothing; `ignore` keeps a kind out of lists, history and exit codes, and counts it in the metrics. New words
+count from the next audit on. After one audit the policy makes 100 repairs at most; one that fails is told in its
+finding and tried again after the next. No repair releases a confirmed claim
 without a sign that its holder is gone.
 """
 
