@@ -324,6 +324,21 @@ async def test_an_orphan_is_adopted(make_tracker: MakeTracker, hypervisor: FakeH
         )
 
 
+async def test_what_the_hypervisor_needs_counts_with_an_orphan(
+    make_tracker: MakeTracker, hypervisor: FakeHypervisor
+) -> None:
+    words = Config.model_validate({"overhead": {"memory_mib": 100, "memory_mib_per_vcpu": 10}})
+    hypervisor.run(ORPHAN)
+    async with make_tracker(SPEC, hypervisor=hypervisor, config=words) as tracker:
+        assert tracker.usage().memory_mib.reserved == 512 + 4096 + 120
+        found = (await findings(tracker))["instance_unbooked"]
+        await tracker.repair(found.id, by=EVE)
+        claim = await tracker.find(ORPHAN)
+        assert (claim.request.memory_mib, claim.placement.memory_mib) == (4096, 4216)
+        assert tracker.usage().memory_mib.used == 4216
+        assert await findings(tracker) == {}
+
+
 async def test_an_orphan_for_which_there_is_no_room_is_not_adopted(
     make_tracker: MakeTracker, hypervisor: FakeHypervisor
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from innkeeper.config.sections import Overhead
 from innkeeper.objects import Placement, PowerState, RunningInstance
 from innkeeper.objects.cpu_spec import parse_cpu_spec
 
@@ -21,7 +22,7 @@ class Use:
     vcpus: int = 0
     """Those that float, of an instance without a claim."""
     memory_mib: int = 0
-    """Of an instance without a claim."""
+    """Of an instance without a claim, with what the hypervisor needs beside."""
     cpus: frozenset[int] = frozenset()
     """Dedicated CPUs that its vCPUs may run on."""
     devices: frozenset[str] = frozenset()
@@ -61,7 +62,10 @@ NO_STRANGERS: Final = Strangers()
 
 
 def use_beyond(
-    instance: RunningInstance, placements: Iterable[Placement], dedicated: frozenset[int]
+    instance: RunningInstance,
+    placements: Iterable[Placement],
+    dedicated: frozenset[int],
+    overhead: Overhead,
 ) -> Use:
     """What an instance uses and its claims do not hold; nothing while it is off.
 
@@ -80,7 +84,8 @@ def use_beyond(
         return Use(instance, cpus=cpus, devices=devices)
     alone = sum(1 for allowed in pins.values() if allowed <= dedicated)
     floating = max(instance.vcpus - alone, 0)
-    return Use(instance, floating, instance.memory_mib, cpus, devices)
+    of_hypervisor = overhead.memory_mib + overhead.memory_mib_per_vcpu * instance.vcpus
+    return Use(instance, floating, instance.memory_mib + of_hypervisor, cpus, devices)
 
 
 def cpus_of(placement: Placement) -> frozenset[int]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import anyio.to_thread
 
+from innkeeper.config.sections import Overhead
 from innkeeper.drivers.base import Hypervisor
 from innkeeper.errors import HostUnreadable
 from innkeeper.objects import Claim, Placement, RunningInstance
@@ -50,7 +51,9 @@ class Instances:
         """Whether there is a hypervisor at all."""
         return self._hypervisor is not None
 
-    async def observe(self, register: Register, dedicated: frozenset[int]) -> None:
+    async def observe(
+        self, register: Register, dedicated: frozenset[int], overhead: Overhead
+    ) -> None:
         """Ask it; an instance that was claimed before or after it answered has a claim."""
         if self._hypervisor is None:
             return
@@ -65,7 +68,7 @@ class Instances:
         self.found = {one.uuid: one for one in found}
         after = Booked(register)
         uses = (
-            use_beyond(one, _placements(after.of(one) or before.of(one)), dedicated)
+            use_beyond(one, _placements(after.of(one) or before.of(one)), dedicated, overhead)
             for one in found
         )
         self._keep({use.instance.uuid: use for use in uses if use})

@@ -100,7 +100,7 @@ class AdoptRepair:
         self._require_free(finding, use)
         request = Request(
             vcpus=use.vcpus or None,
-            memory_mib=use.memory_mib or None,
+            memory_mib=use.instance.memory_mib or None,
             devices=tuple(map(_asked, devices)),
         )
         placement = Placement(

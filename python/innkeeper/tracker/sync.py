@@ -50,7 +50,7 @@ def refresh_marks(parts: Parts) -> None:
 async def observe_instances(parts: Parts) -> None:
     """Ask the hypervisor; what instances use without a claim counts from the next `refresh`."""
     dedicated = CpuSets.of(parts.host, parts.config).dedicated
-    await parts.instances.observe(parts.register, dedicated)
+    await parts.instances.observe(parts.register, dedicated, parts.config.overhead)
 
 
 def take_in(parts: Parts, host: Host, held_before: Mapping[CellPages, int]) -> None:
