@@ -43,28 +43,29 @@ def write_contexts(writing: Writing, drafts: Sequence[Draft]) -> None:
     table = writing.shape["instance_extra"]
     if not table.has("migration_context"):
         return
-    waiting = {
-        one.fields["uuid"]: one.fields["migration_context"]
-        for one in merged(drafts, ("uuid",))
-        if waits_for_ids(one.fields.get("migration_context")) and not one.is_gone
-    }
+    waiting = _waiting(drafts)
     if not waiting:
         return
     moves = _moves_of(writing, list(waiting))
     rows = _device_rows(writing, waiting.values())
     known = writing.find_ids(table, "instance_uuid", waiting)
-    writing.write(
-        table,
-        [
-            RowChange(known[uuid], uuid, {"migration_context": _text(writing, filled)})
-            for uuid, context in waiting.items()
-            for filled in [_filled(context, _move_of(uuid, moves), rows)]
-        ],
-    )
+    changes = []
+    for uuid, context in waiting.items():
+        filled = _filled(context, _move_of(uuid, moves), rows)
+        values = {"migration_context": write_object(filled, writing.release)}
+        changes.append(RowChange(known[uuid], uuid, values))
+    writing.write(table, changes)
 
 
-def _text(writing: Writing, context: MigrationContext) -> str | None:
-    return write_object(context, writing.release)
+def _waiting(drafts: Sequence[Draft]) -> dict[str, MigrationContext]:
+    """By instance, those that are to be written; of several steps of one instance the last counts."""
+    return {
+        one.fields["uuid"]: one.fields["migration_context"]
+        for one in merged(drafts, ("uuid",))
+        if not one.is_gone
+        and "migration_context" in one.changed
+        and waits_for_ids(one.fields.get("migration_context"))
+    }
 
 
 def _moves_of(writing: Writing, instance_uuids: Sequence[str]) -> dict[str, int]:
