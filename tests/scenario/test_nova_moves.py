@@ -15,6 +15,7 @@ from tests.scenario.nova_reader import Reader, Seen
 from tests.scenario.test_outcomes import faulty
 
 from innkeeper.config import Config
+from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.errors import StoreFull
 from innkeeper.objects import (
     Claim,
@@ -32,6 +33,7 @@ from innkeeper.objects import (
     Placement,
     Request,
 )
+from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker import Tracker
 from innkeeper.tracker.device_rows import request_id
 
@@ -51,6 +53,7 @@ LARGE = Request(
         )
     ),
 )
+PAIRS = 'SELECT "key", value FROM instance_system_metadata WHERE deleted = 0 AND "key" LIKE ?'
 RESIZING = (2, 2, 6)
 MOVE = UUID(int=77)
 LIVE, COLD = MoveKind.LIVE_MIGRATION, MoveKind.MIGRATION
@@ -395,7 +398,34 @@ async def test_what_stayed_is_as_it_was(
         assert await reader.seen(claim.instance_uuid) is None
 
 
-# -- restarts, and what is lost --------------------------------------------------------------
+# -- older releases, restarts, and what is lost --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", ["juno", "kilo", "liberty"])
+async def test_older_releases_read_what_they_know(
+    reader: Reader, database: Path, clock: VirtualClock, config: Config, release: str
+) -> None:
+    nova = config.nova.model_copy(update={"release": release})
+    words = config.model_copy(update={"nova": nova})
+    store = SqliteStore(database, node="test", clock=clock, release=release)
+    async with Tracker(
+        node="test", store=store, driver=SimulatedDriver(HOST), config=words, clock=clock
+    ) as tracker:
+        before = await resident(tracker)
+        after = await move_hither(tracker, RESIZE, before.instance_uuid, source=None)
+        (extra,) = await reader.of("SELECT * FROM instance_extra")
+        assert (extra["migration_context"] is None) == (release in ("juno", "kilo"))
+        pairs = await reader.of(PAIRS, "%instance_type_vcpus")
+        kept = {one["key"]: one["value"] for one in pairs}
+        amounts = {"instance_type_vcpus": "2", "old_instance_type_vcpus": "2"}
+        amounts["new_instance_type_vcpus"] = "6"
+        assert kept == (amounts if release == "juno" else {})
+        await tracker.confirm(after.id, by=EVE)
+        await tracker.confirm_move(MOVE, by=EVE)
+        seen = await reader.seen(before.instance_uuid)
+        assert seen == Seen("test", "active", None, 6, (6, None, None), ("confirmed",))
+        pairs = await reader.of(PAIRS, "%instance_type_vcpus")
+        assert [one["value"] for one in pairs] == (["6"] if release == "juno" else [])
 
 
 async def test_a_start_writes_the_rows_of_every_instance_and_open_move(
