@@ -6,7 +6,6 @@ It composes the lives that are told elsewhere: `placing`, `claims` and `updates`
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -20,16 +19,12 @@ from innkeeper.clock import Clock, SystemClock
 from innkeeper.config import Config
 from innkeeper.drivers.base import Driver, Hypervisor
 from innkeeper.errors import InnkeeperError
-from innkeeper.objects import (
-    AuditReport,
-    Finding,
-    Holder,
-)
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.remarks import Remark
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.acting import Acting
+from innkeeper.tracker.auditing import Auditing
 from innkeeper.tracker.audits import Audits
 from innkeeper.tracker.booking_repair import BookingRepair
 from innkeeper.tracker.bookings_source import BookingsSource
@@ -48,12 +43,11 @@ from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placing
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.records_source import RecordsSource
-from innkeeper.tracker.repairs import Repaired, Repairs
+from innkeeper.tracker.repairs import Repairs
 from innkeeper.tracker.running_repairs import AdoptRepair, GoneRepair
 from innkeeper.tracker.running_source import RunningSource
 from innkeeper.tracker.service_record import Services, ServiceState
 from innkeeper.tracker.set_aside_repair import SetAsideRepair
-from innkeeper.tracker.statistics import AuditStatistics
 from innkeeper.tracker.streams import Streams
 from innkeeper.tracker.sync import require_new_cpus
 from innkeeper.tracker.telling import Telling
@@ -65,7 +59,7 @@ log = structlog.get_logger(__name__)
 PRUNE_SECONDS = 3600.0
 
 
-class Tracker(Acting, Telling):
+class Tracker(Acting, Auditing, Telling):
     """Books, writes and watches the claims of one host.
 
     As a library: `async with Tracker(...) as tracker`. A service calls `start`, `run` and `close`.
@@ -247,42 +241,6 @@ class Tracker(Acting, Telling):
     async def force_service_down(self, *, forced: bool) -> ServiceState:
         """See `Services.force_down`."""
         return await self._services.force_down(forced=forced)
-
-    # -- audits --------------------------------------------------------------------------------
-
-    async def list_findings(
-        self, *, include_cleared: bool = False, limit: int = 100, marker: str | None = None
-    ) -> tuple[Finding, ...]:
-        """What audits found, by id."""
-        if not include_cleared:
-            return self._findings.list_open(limit=limit, marker=marker)
-        return await self._findings.list_with_cleared(limit=limit, marker=marker)
-
-    async def find_finding(self, finding_id: str) -> Finding:
-        """One of them, cleared ones included. Raises UnknownFinding."""
-        return await self._findings.find(finding_id)
-
-    def audit_statistics(self) -> AuditStatistics:
-        """Counts for metrics and tests."""
-        return AuditStatistics(
-            audits=self._audits.counts,
-            open=Counter(finding.kind for finding in self._findings.every()),
-            ignored=self._findings.count_ignored(),
-            repaired=self._repairs.taken,
-            failed=self._repairs.failed,
-        )
-
-    async def preview_repair(self, finding_id: str) -> Repaired:
-        """See `Repairs.preview`."""
-        return await self._repairs.preview(finding_id)
-
-    async def repair(self, finding_id: str, *, by: Holder) -> Repaired:
-        """See `Repairs.repair`."""
-        return await self._repairs.repair(finding_id, by=by)
-
-    async def audit(self, *, full: bool = True) -> AuditReport:
-        """Compare ledger, store and host now: everything, or what changed. Raises StoreError."""
-        return await self._audits.audit(full=full)
 
 
 def warn_of_retired(remarks: Sequence[Remark]) -> None:

@@ -38,7 +38,9 @@ def test_it_says_what_the_reference_page_says(document: dict[str, Any]) -> None:
     told = {
         (method, path.partition("?")[0])
         for row in rows
-        for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) ([^`\s]+)`", row.split("|")[1])
+        for method, path in re.findall(
+            r"`(GET|POST|PUT|PATCH|DELETE) ([^`\s]+)`", row.split("|")[1]
+        )
     }
     published = {(method, path) for method, path, _ in operations(document)}
     assert told - {("GET", "/v1/openapi.json")} == published
