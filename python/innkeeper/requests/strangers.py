@@ -6,7 +6,7 @@ As with hugepages that others use (`host_pages`): whoever is given it next would
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from innkeeper.config.sections import Overhead
@@ -27,6 +27,13 @@ class Use:
     """Dedicated CPUs that its vCPUs may run on."""
     devices: frozenset[str] = frozenset()
     """By address."""
+
+    def beside(self, placements: Iterable[Placement]) -> Use:
+        """What of it these do not hold, now that they are the instance's."""
+        held = tuple(placements)
+        cpus = frozenset(cpu for placement in held for cpu in cpus_of(placement))
+        devices = frozenset(one.address for placement in held for one in placement.devices)
+        return Use(self.instance, cpus=self.cpus - cpus, devices=self.devices - devices)
 
     def __bool__(self) -> bool:
         return bool(self.vcpus or self.memory_mib or self.cpus or self.devices)
@@ -61,31 +68,47 @@ class Strangers:
 NO_STRANGERS: Final = Strangers()
 
 
-def use_beyond(
-    instance: RunningInstance,
-    placements: Iterable[Placement],
-    dedicated: frozenset[int],
-    overhead: Overhead,
-) -> Use:
-    """What an instance uses and its claims do not hold; nothing while it is off.
+class Reckoning:
+    """What instances use beyond their claims, on one host and by one operator's words."""
 
-    `dedicated` are the CPUs of this host that are one vCPU's alone.
-    """
-    if instance.state is PowerState.OFF:
-        return Use(instance)
-    held = tuple(placements)
-    pins = {vcpu: parse_cpu_spec(text) for vcpu, text in instance.pins.items()}
-    cpus = frozenset().union(*pins.values()) & dedicated
-    cpus -= frozenset(cpu for placement in held for cpu in cpus_of(placement))
-    devices = frozenset(instance.devices) - frozenset(
-        device.address for placement in held for device in placement.devices
-    )
-    if held:
-        return Use(instance, cpus=cpus, devices=devices)
-    alone = sum(1 for allowed in pins.values() if allowed <= dedicated)
-    floating = max(instance.vcpus - alone, 0)
-    of_hypervisor = overhead.memory_mib + overhead.memory_mib_per_vcpu * instance.vcpus
-    return Use(instance, floating, instance.memory_mib + of_hypervisor, cpus, devices)
+    def __init__(self, dedicated: frozenset[int], overhead: Overhead) -> None:
+        """`dedicated` are the CPUs of this host that are one vCPU's alone."""
+        self._dedicated = dedicated
+        self._overhead = overhead
+        self._read: dict[str, frozenset[int]] = {}
+        """Pins alike are read once."""
+
+    def use(self, instance: RunningInstance, placements: Iterable[Placement]) -> Use:
+        """What its claims do not hold; nothing while it is off."""
+        if instance.state is PowerState.OFF:
+            return Use(instance)
+        held = tuple(placements)
+        pins = [self._dedicated_of(text) for text in instance.pins.values()]
+        every = Use(instance, cpus=frozenset().union(*pins), devices=frozenset(instance.devices))
+        if held:
+            return every.beside(held)
+        alone = sum(1 for text in instance.pins.values() if self._is_alone(text))
+        overhead = self._overhead
+        of_hypervisor = overhead.memory_mib + overhead.memory_mib_per_vcpu * instance.vcpus
+        return replace(
+            every,
+            vcpus=max(instance.vcpus - alone, 0),
+            memory_mib=instance.memory_mib + of_hypervisor,
+        )
+
+    def _dedicated_of(self, text: str) -> frozenset[int]:
+        if not self._dedicated:
+            return frozenset()
+        return self._cpus(text) & self._dedicated
+
+    def _is_alone(self, text: str) -> bool:
+        return bool(self._dedicated) and self._cpus(text) <= self._dedicated
+
+    def _cpus(self, text: str) -> frozenset[int]:
+        found = self._read.get(text)
+        if found is None:
+            found = self._read[text] = frozenset(parse_cpu_spec(text))
+        return found
 
 
 def cpus_of(placement: Placement) -> frozenset[int]:

@@ -7,11 +7,10 @@ from uuid import UUID
 
 import anyio.to_thread
 
-from innkeeper.config.sections import Overhead
 from innkeeper.drivers.base import Hypervisor
 from innkeeper.errors import HostUnreadable
 from innkeeper.objects import Claim, Placement, RunningInstance
-from innkeeper.requests.strangers import NO_STRANGERS, Strangers, Use, use_beyond
+from innkeeper.requests.strangers import NO_STRANGERS, Reckoning, Strangers, Use
 from innkeeper.tracker.register import Register
 
 
@@ -51,9 +50,7 @@ class Instances:
         """Whether there is a hypervisor at all."""
         return self._hypervisor is not None
 
-    async def observe(
-        self, register: Register, dedicated: frozenset[int], overhead: Overhead
-    ) -> None:
+    async def observe(self, register: Register, reckoning: Reckoning) -> None:
         """Ask it; an instance that was claimed before or after it answered has a claim."""
         if self._hypervisor is None:
             return
@@ -67,11 +64,14 @@ class Instances:
         self.answers += 1
         self.found = {one.uuid: one for one in found}
         after = Booked(register)
-        uses = (
-            use_beyond(one, _placements(after.of(one) or before.of(one)), dedicated, overhead)
-            for one in found
+        uses = await anyio.to_thread.run_sync(_uses, found, reckoning, after, before)
+        # An instance may have been claimed meanwhile.
+        now = Booked(register)
+        left = (
+            use.beside(_placements(now.of(use.instance))) if now.of(use.instance) else use
+            for use in uses
         )
-        self._keep({use.instance.uuid: use for use in uses if use})
+        self._keep({use.instance.uuid: use for use in left if use})
 
     def _keep(self, uses: Mapping[UUID, Use]) -> None:
         self.uses = uses
@@ -88,6 +88,17 @@ class Instances:
     def unclaimed(self, use: Use) -> None:
         """No claim holds it after all."""
         self._keep({**self.uses, use.instance.uuid: use})
+
+
+def _uses(
+    found: Iterable[RunningInstance], reckoning: Reckoning, *booked: Booked
+) -> tuple[Use, ...]:
+    """Of those that use anything beyond their claims; the first book that has any of an instance counts."""
+    uses = []
+    for one in found:
+        claims: list[Claim] = next(filter(None, (book.of(one) for book in booked)), [])
+        uses.append(reckoning.use(one, _placements(claims)))
+    return tuple(filter(None, uses))
 
 
 def no_instances() -> Instances:

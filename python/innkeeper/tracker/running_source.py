@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
+
+from anyio.lowlevel import checkpoint
 
 from innkeeper.objects import Claim, ClaimState, PowerState, RunningInstance, Severity
 from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
@@ -17,6 +19,10 @@ from innkeeper.tracker.parts import Parts
 
 YOUNG: Final = timedelta(minutes=2)
 """A claim that was written last so lately may still wait for its instance to be defined."""
+
+
+IN_A_TURN: Final = 128
+"""Instances that are compared before other tasks get their turn."""
 
 
 class RunningSource:
@@ -44,7 +50,8 @@ class RunningSource:
             return Comparison()
         gone = [claim for claim in self._parts.register if self._is_gone(claim)]
         self._missed = {one.id: self._missed.get(one.id, instances.answers) for one in gone}
-        remarks = [*self._of_instances(), *map(self._of_gone, filter(self._is_sure, gone))]
+        remarks = [one async for one in self._of_instances()]
+        remarks += map(self._of_gone, filter(self._is_sure, gone))
         doubtful = frozenset(str(one.id) for one in gone if not self._is_sure(one))
         return Comparison(remarks, examined=len(instances.found), left_out=doubtful)
 
@@ -72,13 +79,16 @@ class RunningSource:
 
     # -- instances without claims ------------------------------------------------------------
 
-    def _of_instances(self) -> Iterator[Remark]:
+    async def _of_instances(self) -> AsyncIterator[Remark]:
         booked, uses = Booked(self._parts.register), self._parts.instances.uses
-        for instance in self._parts.instances.found.values():
+        for number, instance in enumerate(self._parts.instances.found.values()):
+            if number % IN_A_TURN == 0:
+                await checkpoint()
             claims = booked.of(instance)
             use = uses.get(instance.uuid)
             if claims:
-                yield from self._difference(instance, claims, use)
+                for remark in self._difference(instance, claims, use):
+                    yield remark
             elif use is not None:
                 yield self._of_unbooked(instance, use)
 
@@ -101,6 +111,8 @@ class RunningSource:
         if instance.state is PowerState.OFF:
             return
         words = [*_pins_that_differ(instance, claims)]
+        if use is not None:
+            use = use.beside(claim.placement for claim in claims)
         if use is not None and use.devices:
             words.append(f"uses devices {', '.join(sorted(use.devices))} beside")
         if words:

@@ -12,6 +12,7 @@ from innkeeper.requests.host_pages import CellPages
 from innkeeper.requests.host_remarks import remarks_on_host
 from innkeeper.requests.inventory import put_together
 from innkeeper.requests.remarks import Remark
+from innkeeper.requests.strangers import Reckoning
 from innkeeper.tracker.parts import Parts
 
 
@@ -50,7 +51,7 @@ def refresh_marks(parts: Parts) -> None:
 async def observe_instances(parts: Parts) -> None:
     """Ask the hypervisor; what instances use without a claim counts from the next `refresh`."""
     dedicated = CpuSets.of(parts.host, parts.config).dedicated
-    await parts.instances.observe(parts.register, dedicated, parts.config.overhead)
+    await parts.instances.observe(parts.register, Reckoning(dedicated, parts.config.overhead))
 
 
 def take_in(parts: Parts, host: Host, held_before: Mapping[CellPages, int]) -> None:
