@@ -11,6 +11,7 @@ from uuid import UUID
 import anyio
 import anyio.to_thread
 import pytest
+from structlog.testing import capture_logs
 from tests.scenario.conftest import MakeTracker, VirtualClock
 from tests.scenario.test_outcomes import faulty, settle
 
@@ -426,3 +427,28 @@ async def on_disk(database: Path, statement: str, *values: str) -> None:
             connection.commit()
 
     await anyio.to_thread.run_sync(run)
+
+
+# -- the log -------------------------------------------------------------------------------------
+
+
+async def test_findings_that_are_errors_stand_in_the_log_when_they_come_and_go(
+    make_tracker: MakeTracker,
+) -> None:
+    words = {"counters": [{"name": "slots", "total": 3}]}
+    async with make_tracker(config=Config.model_validate(words)) as tracker:
+        claim = await confirmed(tracker)
+        await tracker.place(ClaimSpec(request=Request(counters={"slots": 2})))
+        await tracker.reconfigure(Config())
+        lose(tracker, claim)
+        with capture_logs() as logged:
+            await tracker.audit()
+            await tracker.audit()
+        (found,) = [entry for entry in logged if entry["event"] == "finding"]
+        assert (found["log_level"], found["kind"]) == ("error", "stored_not_booked")
+        assert found["subject"] == str(claim.id)
+        with capture_logs() as logged:
+            await tracker.repair(found["finding"], by=EVE)
+        (gone,) = [entry for entry in logged if entry["event"] == "finding cleared"]
+        assert (gone["log_level"], gone["finding"]) == ("info", found["finding"])
+        assert "booked as it is stored" in gone["repair"]
