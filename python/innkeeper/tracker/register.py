@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Register:
     def __init__(self) -> None:
         self._claims: dict[UUID, Claim] = {}
         self._ids: list[UUID] = []
+        self._states: Counter[ClaimState] = Counter()
         self._by_instance: dict[UUID, UUID] = {}
         """The claim that the instance lives by."""
         self._arriving: dict[UUID, UUID] = {}
@@ -48,6 +50,10 @@ class Register:
 
     def __iter__(self) -> Iterator[Claim]:
         return iter(tuple(self._claims.values()))
+
+    def count_states(self) -> Mapping[ClaimState, int]:
+        """Live claims by state; kept as they change, so that asking costs nothing."""
+        return dict(self._states)
 
     def find(self, ref: UUID) -> Claim | None:
         """A live claim by its id or by its instance; of two the one that the instance lives by."""
@@ -114,10 +120,18 @@ class Register:
         for claim in claims:
             self.changes += 1
             self.touch(claim.id)
+            self._count(claim)
             if claim.state.live:
                 self._keep(claim)
             else:
                 self._drop(claim)
+
+    def _count(self, claim: Claim) -> None:
+        before = self._claims.get(claim.id)
+        if before is not None:
+            self._states[before.state] -= 1
+        if claim.state.live:
+            self._states[claim.state] += 1
 
     def _keep(self, claim: Claim) -> None:
         before = self._claims.get(claim.id)

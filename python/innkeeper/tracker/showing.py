@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
@@ -116,5 +115,5 @@ class Showing:
             in_doubt=self._parts.writer.in_doubt,
             store=self._store.statistics(),
             undecided=self._parts.searches.undecided,
-            by_state=Counter(claim.state for claim in self._parts.register),
+            by_state=self._parts.register.count_states(),
         )

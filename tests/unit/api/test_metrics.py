@@ -66,6 +66,10 @@ async def test_the_values_are_those_of_the_moment(serve: Serve) -> None:
         assert now["innkeeper_generation"] == tracker.generation > before["innkeeper_generation"]
         written = "innkeeper_store_change_sets_total"
         assert now[written] - before[written] == 3
+        await tracker.release(claim.id, by=Holder())
+        after = await scraped(served)
+        assert after["innkeeper_claims{state=confirmed}"] == 0
+        assert after["innkeeper_claims{state=pending}"] == 1
 
 
 async def test_findings_and_repairs_are_counted_by_kind(serve: Serve) -> None:
