@@ -14,6 +14,7 @@ import anyio.to_thread
 import pytest
 from sqlalchemy import Engine, event
 from tests.scenario.conftest import MakeTracker, VirtualClock
+from tests.scenario.hosts import HostOfSpec
 from tests.scenario.test_outcomes import faulty
 from tests.serving import Served, problem_of, serving
 from tests.watching import STREAM, Said, take, watching
@@ -24,10 +25,10 @@ from innkeeper.api.views import SnapshotView
 from innkeeper.config import Config
 from innkeeper.config.sections import Access
 from innkeeper.errors import BadRequest, EventsForgotten, OutcomeUnknown
-from innkeeper.objects import ClaimSpec, CordonKind, EventKind, Holder, Request
+from innkeeper.objects import ClaimSpec, CordonKind, Event, EventKind, Holder, Request
 from innkeeper.objects.event import EventFilter
 from innkeeper.tracker import Tracker
-from innkeeper.tracker.streams import Entry
+from innkeeper.tracker.streams import Entry, Stream
 
 SMALL = {"request": {"vcpus": 1, "memory_mib": 64}}
 SPEC = ClaimSpec(request=Request(vcpus=1, memory_mib=64))
@@ -458,3 +459,50 @@ async def test_a_watcher_that_history_overtook_is_told(
             assert await tracker._store.forget_events(before=clock.now() + timedelta(1)) == 4
             with pytest.raises(EventsForgotten, match="before 5"):
                 await stream.next_page()
+
+
+# -- what it tells ----------------------------------------------------------------------------
+
+
+async def test_each_event_of_a_claim_says_what_and_why(
+    make_tracker: MakeTracker, clock: VirtualClock
+) -> None:
+    holder = Holder(user="eve", reason="a build")
+    request = Request(vcpus=2, memory_mib=64, disk_mib=3)
+    async with make_tracker() as tracker:
+        spec = ClaimSpec(request=request, holder=holder, lease_seconds=60)
+        claim = (await tracker.place(spec)).claim
+        await tracker.confirm(claim.id, by=EVE)
+        pending = (await tracker.place(spec)).claim
+        await clock.advance(61)
+        async with aclosing(tracker.watch("1")) as watched:
+            events = [(await anext(watched)).event for _ in range(5)]
+    by_claim = {one: [e for e in events if e.claim_id == one] for one in (claim.id, pending.id)}
+    claimed, confirmed, lapsed = by_claim[claim.id]
+    assert claimed.by == holder
+    assert claimed.details == {"vcpus": 2, "memory_mib": 64, "disk_mib": 3}
+    assert confirmed.details == {"expires_at": "2026-01-01T00:01:00+00:00"}
+    assert (lapsed.by, lapsed.details) == (None, {"reason": "lease not renewed in time"})
+    assert by_claim[pending.id][-1].details == {"reason": "not confirmed in time"}
+
+
+async def test_another_device_table_is_told_by_address(make_tracker: MakeTracker) -> None:
+    driver = HostOfSpec("cpus=4,cells=1,memory=4GiB,pfs=1,vfs=2")
+    async with make_tracker(driver=driver) as tracker, tracker.stream() as stream:
+        before = {device.address for device in tracker.inventory.devices}
+        driver.become("cpus=4,cells=1,memory=4GiB,pfs=3,vfs=40")
+        await tracker.audit()
+        added = {device.address for device in tracker.inventory.devices} - before
+        told = await told_now(stream)
+        (change,) = [one for one in told if one.kind is EventKind.DEVICES_CHANGED]
+        assert change.details["added"] == sorted(added)[:32]
+        assert change.details["added_count"] == len(added) > 32
+        assert "removed" not in change.details
+        await tracker.audit()
+        assert EventKind.DEVICES_CHANGED not in [one.kind for one in await told_now(stream)]
+
+
+async def told_now(stream: Stream) -> list[Event]:
+    page = await stream.next_page(patience=0)
+    assert page is not None
+    return [entry.event for entry in page.entries]

@@ -51,6 +51,7 @@ CATALOGUE = {
         "service_app",
         "What Nova's tables say of this service: up, disabled, forced down.",
     ),
+    "watch": Place("watch", "watch", "What happens, as it becomes durable; goes on by itself."),
     "capture": Place("setup", "capture", "Bundle what discovery reads of this host into a file."),
     "objects": Place(
         "objects", "objects", "What travels and is stored: classes, versions, fields."

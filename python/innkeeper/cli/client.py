@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +30,9 @@ from innkeeper.api.views import (
     RepairView,
     ServiceRecordView,
     ServiceView,
+    SnapshotView,
 )
+from innkeeper.cli.heard import Heard, messages
 from innkeeper.config.places import client_sockets
 from innkeeper.errors import InnkeeperError, NoFit, Unreachable, error_classes
 from innkeeper.objects import (
@@ -52,6 +54,9 @@ Query = Mapping[str, str | int | Sequence[str] | None]
 
 PATIENCE = 30.0
 """Seconds that an answer may take, beside the time that a claim waits for room."""
+
+SILENCE = 60.0
+"""Seconds without any sign of life after which a stream is given up; one comes every 15 s."""
 
 PAGE = 1000
 
@@ -259,6 +264,29 @@ class Client:
                 return
             after = page.next_after
 
+    def snapshot(self) -> SnapshotView:
+        """Everything that holds now, and the token that goes on from there."""
+        return self._ask(SnapshotView, "GET", "/v1/snapshot")
+
+    def watch(self, after: str | None, wanted: Query) -> Iterator[Heard]:
+        """What happens after a token, or from now on, until the daemon ends the stream.
+
+        Raises:
+            EventsForgotten: not all of it is there any more.
+            Unreachable: it broke off; go on with the token of the last message.
+            InnkeeperError: whatever it is refused with.
+        """
+        target = _target("/v1/events", {"watch": "true", "after": after, **wanted})
+        with closing(_UnixConnection(self._path, SILENCE)) as connection, self._in_words():
+            connection.request("GET", target)
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                raise _refusal(answer.status, answer.read())
+            for heard in messages(answer):
+                if heard.kind == "problem":
+                    raise _refusal(answer.status, heard.data)
+                yield heard
+
     # -- the wire ----------------------------------------------------------------------------
 
     def _ask(
@@ -283,22 +311,27 @@ class Client:
     def _send(self, method: str, target: str, body: BaseModel | None, patience: float) -> bytes:
         data = None if body is None else body.model_dump_json(exclude_unset=True).encode()
         headers = {"Content-Type": "application/json"} if data is not None else {}
-        with closing(_UnixConnection(self._path, patience)) as connection:
-            try:
-                # Who refuses early closes before all is said, and has answered all the same.
-                with suppress(BrokenPipeError):
-                    connection.request(method, target, body=data, headers=headers)
-                answer = connection.getresponse()
-                text = answer.read()
-            except (OSError, HTTPException) as error:
-                raise Unreachable(
-                    f"the daemon at {self._path} broke off or did not answer: "
-                    f"{str(error) or type(error).__name__}",
-                    tried=[str(self._path)],
-                ) from error
+        with closing(_UnixConnection(self._path, patience)) as connection, self._in_words():
+            # Who refuses early closes before all is said, and has answered all the same.
+            with suppress(BrokenPipeError):
+                connection.request(method, target, body=data, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read()
         if answer.status >= 400:
             raise _refusal(answer.status, text)
         return text
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Raises Unreachable when the daemon cannot be spoken with."""
+        try:
+            yield
+        except (OSError, HTTPException) as error:
+            raise Unreachable(
+                f"the daemon at {self._path} broke off or did not answer: "
+                f"{str(error) or type(error).__name__}",
+                tried=[str(self._path)],
+            ) from error
 
 
 def _target(path: str, query: Query) -> str:

@@ -44,6 +44,7 @@ _LISTS = (Form.TABLE, Form.WIDE, Form.JSON, Form.YAML, Form.NAME)
 _ANSWERS = (Form.TABLE, Form.WIDE, Form.JSON, Form.YAML, Form.ENV, Form.LIBVIRT)
 
 ListOutput = Annotated[str, _output(*_LISTS)]
+WatchOutput = Annotated[str, _output(Form.TABLE, Form.JSON, Form.NAME)]
 FitOutput = Annotated[str, _output(*_ANSWERS)]
 ClaimOutput = Annotated[str, _output(*Form)]
 

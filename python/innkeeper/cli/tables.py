@@ -172,16 +172,28 @@ def _end_in_words(claim: Claim) -> str:
 
 def events_table(events: Iterable[Event]) -> str:
     """One line a history entry."""
-    head = ["SEQUENCE", "AT (UTC)", "EVENT", "CLAIM", "BY", "DETAILS"]
-    rows = [
-        [
-            str(one.sequence),
-            f"{one.at:%Y-%m-%d %H:%M:%S}",
-            one.kind,
-            str(one.claim_id or ""),
-            f"{one.by.project}/{one.by.user}" if one.by else "innkeeper",
-            " ".join(f"{key}={value}" for key, value in one.details.items()),
-        ]
-        for one in events
+    head = ["SEQUENCE", "AT (UTC)", "EVENT", "CLAIM", "BY", "WHY", "DETAILS"]
+    return columns(head, map(_event_row, events))
+
+
+def event_line(event: Event) -> str:
+    """One history entry alone, in columns as wide as most need."""
+    sequence, at, kind, claim, *rest = (printable(cell) or "-" for cell in _event_row(event))
+    return "  ".join([f"{sequence:>8}", at, f"{kind:<15}", f"{claim:<36}", *rest])
+
+
+def _event_row(event: Event) -> list[str]:
+    by = event.by
+    return [
+        str(event.sequence),
+        f"{event.at:%Y-%m-%d %H:%M:%S}",
+        event.kind,
+        str(event.claim_id or ""),
+        f"{by.project}/{by.user}" if by else "innkeeper",
+        (by.reason if by else None) or str(event.details.get("reason") or ""),
+        " ".join(f"{key}={_detail(value)}" for key, value in event.details.items()),
     ]
-    return columns(head, rows)
+
+
+def _detail(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -13,6 +13,7 @@ from innkeeper.tracker.changes import Change, event_of
 from innkeeper.tracker.convert import fingerprint
 from innkeeper.tracker.move_steps import about, departing
 from innkeeper.tracker.processes import TiedProcess
+from innkeeper.tracker.reasons import in_short
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Ask:
 def claimed(claim: Claim) -> Event:
     """What the history says of a new claim."""
     details = about(claim.move) if claim.move is not None else {}
-    return event_of(EventKind.CLAIMED, claim, claim.holder, details)
+    return event_of(EventKind.CLAIMED, claim, claim.holder, in_short(claim.placement) | details)
 
 
 def leaving(claims: Iterable[Claim], sources: Iterable[Claim | None]) -> list[Change]:

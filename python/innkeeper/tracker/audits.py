@@ -18,10 +18,11 @@ import structlog
 
 from innkeeper.drivers.base import Driver
 from innkeeper.errors import HostUnreadable
-from innkeeper.objects import AuditReport, ChangeSet
+from innkeeper.objects import AuditReport, ChangeSet, Device, Event, EventKind
 from innkeeper.requests.remarks import Remark
 from innkeeper.tracker.comparing import Comparison, Source
 from innkeeper.tracker.cordons import Cordons
+from innkeeper.tracker.device_differences import device_differences
 from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.repairs import Repairs
@@ -170,7 +171,18 @@ class Audits:
         records = self._parts.writer.rows.of_host()
         if devices is not None or records:
             change_set = ChangeSet(
-                id=uuid4(), node=self._parts.node, devices=devices, records=records
+                id=uuid4(),
+                node=self._parts.node,
+                devices=devices,
+                records=records,
+                events=self._device_events(devices),
             )
             await self._parts.writer.write_step(Step(change_set))
         self._on_disk = inventory
+
+    def _device_events(self, devices: Sequence[Device] | None) -> tuple[Event, ...]:
+        if devices is None:
+            return ()
+        details = device_differences(self._on_disk.devices, devices)
+        now = self._parts.clock.now()
+        return (Event(at=now, kind=EventKind.DEVICES_CHANGED, details=details),)

@@ -16,6 +16,7 @@ from innkeeper.objects.cordon import Cordon
 from innkeeper.tracker.cordons import cordon_event
 from innkeeper.tracker.dirt import dirt_of
 from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.reasons import reasons
 from innkeeper.tracker.sync import refresh_marks
 
 
@@ -161,5 +162,5 @@ def event_of(
         claim_id=claim.id,
         instance_uuid=claim.instance_uuid,
         by=by,
-        details=dict(details or {}),
+        details=reasons(kind, claim, by) | dict(details or {}),
     )
