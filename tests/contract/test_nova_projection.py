@@ -29,6 +29,7 @@ from tests.upgrade.nova_objects import (
 from innkeeper.errors import BadRequest, UnknownInstance
 from innkeeper.objects import Instance, PciDevice, VersionedObject
 from innkeeper.objects.nova import NovaObject
+from innkeeper.store.base import RowsWanted
 from innkeeper.store.nova.drafts import Draft, take_down
 from innkeeper.store.nova.overflow import Overflow
 from innkeeper.store.nova.projection import Projection
@@ -552,7 +553,7 @@ def test_pages_follow_each_other(site: Site) -> None:
     found: list[str] = []
     after: int | None = 0
     while after is not None:
-        page = site.projection.read_instances(site.connection, HOST, NODE, after=after, limit=3)
+        page = site.projection.read_instances(site.connection, HOST, NODE, RowsWanted(after, 3))
         found += [one.uuid for one in page.objects]
         after = page.after
     assert found == [uuid(number) for number in range(1, 8)]

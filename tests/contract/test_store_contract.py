@@ -29,6 +29,7 @@ from innkeeper.objects import (
     ChangeSet,
     Claim,
     ClaimState,
+    ComputeNode,
     Cordon,
     CordonCause,
     CordonKind,
@@ -36,11 +37,14 @@ from innkeeper.objects import (
     EventKind,
     Finding,
     Holder,
+    Instance,
+    Migration,
+    PciDevice,
     Placement,
     Request,
 )
 from innkeeper.objects.event import EventFilter
-from innkeeper.store.base import Opened, Store
+from innkeeper.store.base import Opened, RowsWanted, Store
 from innkeeper.store.digests import digest_of_claim
 from innkeeper.store.memory import Memory
 from innkeeper.store.memory_store import MemoryStore
@@ -247,6 +251,10 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "find_claim": lambda store: store.find_claim(UUID(int=1)),
     "list_claims": lambda store: store.list_claims(),
     "list_claim_digests": lambda store: store.list_claim_digests(),
+    "list_instances": lambda store: store.list_instances(NODE, NODE),
+    "list_migrations": lambda store: store.list_migrations(NODE, NODE),
+    "list_compute_nodes": lambda store: store.list_compute_nodes(NODE),
+    "list_pci_devices": lambda store: store.list_pci_devices(1),
     "list_cordons": lambda store: store.list_cordons(),
     "was_applied": lambda store: store.was_applied(UUID(int=1)),
     "prune": lambda store: store.prune(before=START),
@@ -613,3 +621,56 @@ async def test_a_rival_cannot_lift_a_cordon(site: Site, store: Store) -> None:
         with pytest.raises(StoreFenced):
             await store.apply(change_set(cordons=(lifted(made_cordon()),)))
         assert await rival.list_cordons() == (made_cordon(),)
+
+
+# -- Nova's rows ------------------------------------------------------------------------------
+
+
+def made_instance(number: int) -> Instance:
+    return Instance(
+        uuid=str(UUID(int=number)), host=NODE, node=NODE, vm_state="active", vcpus=number
+    )
+
+
+async def test_novas_rows_come_in_pages_and_of_what_changed_since(store: Store) -> None:
+    rows = tuple(made_instance(number) for number in range(1, 6))
+    await store.apply(change_set(records=rows))
+    first = await store.list_instances(NODE, NODE, RowsWanted(limit=3))
+    assert first.after is not None
+    rest = await store.list_instances(NODE, NODE, RowsWanted(after=first.after, limit=3))
+    assert [one.vcpus for one in (*first.objects, *rest.objects)] == [1, 2, 3, 4, 5]
+    assert rest.after is None
+    now = SystemClock().now()
+    since = RowsWanted(since=now - timedelta(hours=1))
+    assert len((await store.list_instances(NODE, NODE, since)).objects) == 5
+    later = RowsWanted(since=now + timedelta(hours=1))
+    assert (await store.list_instances(NODE, NODE, later)).objects == ()
+    assert (await store.list_instances("another", NODE)).objects == ()
+
+
+async def test_node_devices_and_moves_are_read_as_they_were_written(store: Store) -> None:
+    node = ComputeNode(host=NODE, hypervisor_hostname=NODE, vcpus=8, memory_mb=1, local_gb=1)
+    device = PciDevice(
+        address="0000:41:00.1",
+        vendor_id="8086",
+        product_id="1889",
+        dev_type="type-VF",
+        status="available",
+    )
+    move = Migration(
+        uuid=str(UUID(int=77)),
+        instance_uuid=made_instance(1).uuid,
+        source_compute=NODE,
+        source_node=NODE,
+        dest_compute="there",
+        dest_node="there",
+        status="migrating",
+        migration_type="migration",
+    )
+    await store.apply(change_set(records=(node, device, made_instance(1), move)))
+    (there,) = (await store.list_compute_nodes(NODE)).objects
+    assert there.vcpus == 8
+    (found,) = (await store.list_pci_devices(there.id)).objects
+    assert (found.address, found.status) == (device.address, "available")
+    (moved,) = (await store.list_migrations(NODE, NODE)).objects
+    assert (moved.uuid, moved.status) == (move.uuid, "migrating")

@@ -42,6 +42,9 @@ _TAKE_OVER = (
 )
 _BY_REPAIR = "`innkeeper findings repair`: the ledger goes by what is stored"
 
+_WRITE_AGAIN = "`innkeeper findings repair`: the row is written again; see who else writes it"
+_ROW_WRITTEN = "what claims decide is written again; columns that others keep are left alone"
+
 _KINDS: Final = (
     # -- ledger and store
     FindingKind(
@@ -187,6 +190,59 @@ _KINDS: Final = (
         "see that libvirt runs and may be asked",
     ),
     # -- Nova's tables
+    FindingKind(
+        "row_unclaimed",
+        _WARNING,
+        "a row of `instances` says that an instance is on this node, and it has no claim here",
+        "claim what the instance uses, or correct the row: whoever wrote it did not claim",
+    ),
+    FindingKind(
+        "row_missing",
+        _WARNING,
+        "an instance with a claim has no row in `instances`",
+        _WRITE_AGAIN,
+        repair=_ROW_WRITTEN,
+    ),
+    FindingKind(
+        "row_differs",
+        _WARNING,
+        "the row of an instance is not as its claims have it",
+        _WRITE_AGAIN,
+        repair=_ROW_WRITTEN,
+    ),
+    FindingKind(
+        "totals_differ",
+        _WARNING,
+        "the row of the node has other totals than its claims",
+        _WRITE_AGAIN,
+        repair=_ROW_WRITTEN,
+    ),
+    FindingKind(
+        "pools_differ",
+        _WARNING,
+        "the pools in the row of the node are not the devices that are free",
+        _WRITE_AGAIN,
+        repair=_ROW_WRITTEN,
+    ),
+    FindingKind(
+        "device_row_differs",
+        _WARNING,
+        "the row of a device is not as its claims have it",
+        _WRITE_AGAIN,
+        repair=_ROW_WRITTEN,
+    ),
+    FindingKind(
+        "move_unclaimed",
+        _WARNING,
+        "a row of `migrations` that has not ended names this node, and no claim here is an end of it",
+        "end the move where it was begun, or claim for it: `innkeeper move claim`",
+    ),
+    FindingKind(
+        "row_unreadable",
+        _WARNING,
+        "a row of Nova's tables makes no sense; the others are read",
+        "correct the row",
+    ),
     FindingKind(
         "text_too_long",
         _WARNING,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from innkeeper.objects import (
@@ -15,9 +16,15 @@ from innkeeper.objects import (
     Cordon,
     Event,
     Finding,
+    Instance,
+    Migration,
+    PciDevice,
     Service,
 )
 from innkeeper.objects.event import EVERY_EVENT, EventFilter
+
+if TYPE_CHECKING:
+    from innkeeper.store.nova.paging import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,22 @@ class ClaimDigest:
     id: UUID
     digest: bytes
     """Of the text as it stands in the record; see `store.digests`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsWanted:
+    """Which rows of a table of Nova's, by ascending id."""
+
+    after: int = 0
+    """Id of the last row that was read."""
+    limit: int = 200
+    since: datetime | None = None
+    """Only rows that came or changed in that second or later; tables keep whole seconds."""
+    known: Mapping[int, int] = field(default_factory=dict)
+    """Digests of rows by id: no object is made of one that is still the same."""
+
+
+EVERY_ROW: Final = RowsWanted()
 
 
 class Store(Protocol):
@@ -234,6 +257,30 @@ class Store(Protocol):
 
         One whose record is damaged stays in force as long as its name can be read; see `statistics`.
         """
+        ...
+
+    async def list_instances(
+        self, host: str, node: str, wanted: RowsWanted = EVERY_ROW
+    ) -> Page[Instance]:
+        """What Nova's tables say of the live instances of a node; rows that make no sense are told."""
+        ...
+
+    async def list_migrations(
+        self, host: str, node: str, wanted: RowsWanted = EVERY_ROW
+    ) -> Page[Migration]:
+        """Likewise of moves from or to a node that have not ended."""
+        ...
+
+    async def list_compute_nodes(
+        self, host: str, wanted: RowsWanted = EVERY_ROW
+    ) -> Page[ComputeNode]:
+        """Likewise of the nodes of a host."""
+        ...
+
+    async def list_pci_devices(
+        self, compute_node_id: int, wanted: RowsWanted = EVERY_ROW
+    ) -> Page[PciDevice]:
+        """Likewise of the devices of a node, by the id of its row."""
         ...
 
     async def list_services(self, host: str) -> tuple[Service, ...]:

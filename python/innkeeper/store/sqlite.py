@@ -25,25 +25,32 @@ from innkeeper.objects import (
     Cordon,
     Event,
     Finding,
+    Instance,
+    Migration,
+    PciDevice,
     Service,
 )
 from innkeeper.objects.event import EVERY_EVENT, EventFilter
 from innkeeper.objects.releases import RELEASES
 from innkeeper.store.base import (
+    EVERY_ROW,
     NOBODY,
     ClaimDigest,
     Commit,
     HistoryPage,
     Machine,
     Opened,
+    RowsWanted,
     StoreStatistics,
 )
 from innkeeper.store.boots import accept_boot
 from innkeeper.store.damage import Possession, list_set_aside, mark_seen, open_or_rebuild
 from innkeeper.store.engines import reader_engine
 from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.nova.paging import Page
 from innkeeper.store.nova.projection import Projection
 from innkeeper.store.nova.writing import Database
+from innkeeper.store.nova_reading import NovaReader
 from innkeeper.store.opening import Opening
 from innkeeper.store.ownership import Ownership, take_ownership
 from innkeeper.store.pruning import forget_claims, forget_events, forget_findings
@@ -87,6 +94,7 @@ class SqliteStore:
         self._ownership: Ownership | None = None
         self._writer: Writer | None = None
         self._reader: Reader | None = None
+        self._nova: NovaReader | None = None
         self._statistics = StoreStatistics(0, 0, 0, 0)
 
     async def open(self, *, boot_id: str | None, machine: Machine = NOBODY) -> Opened:  # noqa: D102
@@ -95,13 +103,14 @@ class SqliteStore:
             possession, projection = await anyio.to_thread.run_sync(self._take_possession, opening)
             engine = await anyio.to_thread.run_sync(self._reader_engine)
         self._reader = Reader(engine, self._path, self._node, projection)
+        self._nova = NovaReader(engine, self._path, projection)
         self._writer = Writer(possession.transactions, projection, self._now_us)
         return _opened(possession)
 
     async def close(self) -> None:  # noqa: D102
         self._statistics = self.statistics()
         writer, self._writer = self._writer, None
-        reader, self._reader = self._reader, None
+        reader, self._reader, self._nova = self._reader, None, None
         with CancelScope(shield=True):
             if reader is not None:
                 await reader.close()
@@ -173,6 +182,26 @@ class SqliteStore:
 
     async def list_cordons(self) -> tuple[Cordon, ...]:  # noqa: D102
         return await self._require_open(self._reader).list_cordons()
+
+    async def list_instances(  # noqa: D102
+        self, host: str, node: str, wanted: RowsWanted = EVERY_ROW
+    ) -> Page[Instance]:
+        return await self._require_open(self._nova).list_instances(host, node, wanted)
+
+    async def list_migrations(  # noqa: D102
+        self, host: str, node: str, wanted: RowsWanted = EVERY_ROW
+    ) -> Page[Migration]:
+        return await self._require_open(self._nova).list_migrations(host, node, wanted)
+
+    async def list_compute_nodes(  # noqa: D102
+        self, host: str, wanted: RowsWanted = EVERY_ROW
+    ) -> Page[ComputeNode]:
+        return await self._require_open(self._nova).list_compute_nodes(host, wanted)
+
+    async def list_pci_devices(  # noqa: D102
+        self, compute_node_id: int, wanted: RowsWanted = EVERY_ROW
+    ) -> Page[PciDevice]:
+        return await self._require_open(self._nova).list_pci_devices(compute_node_id, wanted)
 
     async def list_services(self, host: str) -> tuple[Service, ...]:  # noqa: D102
         return await self._require_open(self._reader).list_services(host)

@@ -106,6 +106,11 @@ class NodeRecord:
             return ()
         return (row,)
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a form of the row is not known to be written."""
+        return bool(self._sent)
+
     def send(self, records: tuple[VersionedObject, ...]) -> None:
         """These are on their way; `landed` or `lost` follows with the same objects."""
         for row in _nodes(records):

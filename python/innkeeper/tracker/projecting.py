@@ -110,6 +110,30 @@ class Projecting:
         for instance_uuid in instances:
             self._stats.forget(instance_uuid)
 
+    # -- what the tables are to say; nothing is on its way by asking ------------------------------
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that was to be written is written."""
+        return not (self._book.touched or self._instances.touched or self._node.is_under_way)
+
+    def instance_row(self, instance_uuid: UUID) -> Instance | None:
+        """By its live claims; null when it has none here."""
+        live = self._instances.of_instance(instance_uuid)
+        return self._instance_rows.row(live, ()) if live else None
+
+    def device_row(self, address: str) -> PciDevice:
+        """`removed` for a device that the host does not have and nobody holds."""
+        return device_row(self._parts.node, address, self._book, self._parts.offer.admission)
+
+    def device_token(self, address: str) -> object:
+        """Equal as long as its row is the same."""
+        return self._book.find(address), self._book.holding(address), self._book.facts(address)
+
+    def node_row(self) -> ComputeNode:
+        """With the totals of this moment."""
+        return self._node_row()
+
     def _follow(self, claim: Claim) -> None:
         self._book.follow(claim)
         self._instances.follow(claim)

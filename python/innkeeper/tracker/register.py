@@ -67,6 +67,11 @@ class Register:
         claims = (self._claims.get(claim_id) for claim_id in ids if claim_id is not None)
         return tuple(claim for claim in claims if claim is not None)
 
+    def ids_of_instance(self, instance_uuid: UUID) -> tuple[UUID, ...]:
+        """The claims of an instance, those included that are being written for the first time."""
+        ids = (slots.get(instance_uuid) for slots in (self._by_instance, self._arriving))
+        return tuple(claim_id for claim_id in ids if claim_id is not None)
+
     def of_move(self, move_id: UUID) -> tuple[Claim, ...]:
         """The claims here that are, or last were, one end of a move; the source first."""
         ids = self._by_move.get(move_id, ())

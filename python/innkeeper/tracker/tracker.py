@@ -38,12 +38,14 @@ from innkeeper.tracker.findings import Findings
 from innkeeper.tracker.heartbeat import Heartbeat
 from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.moves import Moves
+from innkeeper.tracker.nova_rows_source import NovaRowsSource
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placing
 from innkeeper.tracker.processes import ProcessWatch
 from innkeeper.tracker.records_source import RecordsSource
 from innkeeper.tracker.repairs import Repairs
+from innkeeper.tracker.row_repair import RowRepair
 from innkeeper.tracker.running_repairs import AdoptRepair, GoneRepair
 from innkeeper.tracker.running_source import RunningSource
 from innkeeper.tracker.service_record import Services, ServiceState
@@ -149,7 +151,13 @@ class Tracker(Acting, Auditing, Telling):
             self._cordons,
             self._repairs,
             HostSource(parts, self._cleaning.remarks),
-            (BookingsSource(parts), RecordsSource(parts), RunningSource(parts), BootSource(parts)),
+            (
+                BookingsSource(parts),
+                RecordsSource(parts),
+                RunningSource(parts),
+                BootSource(parts),
+                NovaRowsSource(parts),
+            ),
         )
 
     def _make_repairs(self) -> Repairs:
@@ -163,6 +171,7 @@ class Tracker(Acting, Auditing, Telling):
                 GoneRepair(parts, self._changes),
                 AdoptRepair(parts),
                 BootRepair(parts),
+                RowRepair(parts),
             ),
         )
 

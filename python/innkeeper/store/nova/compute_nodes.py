@@ -28,6 +28,7 @@ from innkeeper.objects.stored_host import (
     write_hv_specs,
     write_stats,
 )
+from innkeeper.store.base import RowsWanted
 from innkeeper.store.nova.cell_texts import topology_for
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.identity import Named, identify, part_for
@@ -160,20 +161,19 @@ def read_compute_nodes(
     shape: Shape,
     host: str,
     ratios: Mapping[str, float],
-    after: int,
-    limit: int,
+    wanted: RowsWanted,
 ) -> Page[ComputeNode]:
     """Live rows of a host."""
     table = shape["compute_nodes"]
     query = (
         select(table.table).where(table.table.c.deleted == 0, of_host(shape)).params(of_host=host)
     )
-    rows = fetch(connection, table, query, after, limit)
+    rows = fetch(connection, table, query, wanted)
 
     def read(row: RowValues) -> ComputeNode:
         return _compute_node(row, host, ratios)
 
-    return page_of(table, rows, limit, "hypervisor_hostname", read)
+    return page_of(table, rows, wanted, "hypervisor_hostname", read)
 
 
 def _compute_node(row: RowValues, host: str, ratios: Mapping[str, float]) -> ComputeNode:

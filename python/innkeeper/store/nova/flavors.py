@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Flavor
+from innkeeper.store.base import RowsWanted
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.paging import (
     Page,
@@ -75,13 +76,13 @@ def _write_specs(writing: Writing, drafts: Iterable[Draft]) -> None:
         extra_specs(writing.shape).replace(writing, row_id, wanted, keeps=lambda _key: False)
 
 
-def read_flavors(connection: Connection, shape: Shape, after: int, limit: int) -> Page[Flavor]:
+def read_flavors(connection: Connection, shape: Shape, wanted: RowsWanted) -> Page[Flavor]:
     """Live flavors."""
     table = shape["instance_types"]
     query: Any = select(table.table).where(table.table.c.deleted == 0)
-    rows = fetch(connection, table, query, after, limit)
+    rows = fetch(connection, table, query, wanted)
     specs = extra_specs(shape).read(connection, [row["id"] for row in rows])
-    return page_of(table, rows, limit, "flavorid", lambda row: _flavor(row, specs[row["id"]]))
+    return page_of(table, rows, wanted, "flavorid", lambda row: _flavor(row, specs[row["id"]]))
 
 
 def _flavor(row: RowValues, specs: dict[str, str | None]) -> Flavor:

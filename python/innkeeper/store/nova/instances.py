@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from innkeeper.errors import BadRequest, UnknownInstance
 from innkeeper.objects import Instance
+from innkeeper.store.base import RowsWanted
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.identity import revive
 from innkeeper.store.nova.instance_extra import extras_of, read_extra, write_extras
@@ -93,14 +94,14 @@ def _mark_gone(writing: Writing, uuids: Sequence[str]) -> None:
 
 
 def read_instances(
-    connection: Connection, shape: Shape, place: tuple[str, str], after: int, limit: int
+    connection: Connection, shape: Shape, place: tuple[str, str], wanted: RowsWanted
 ) -> Page[Instance]:
     """Live instances of a node on a host, with their flavors, topologies and requests."""
     table = shape["instances"]
     c = table.table.c
     host, node = place
     query = select(table.table).where(c.deleted == 0, c.host == host, c.node == node)
-    rows = fetch(connection, table, query, after, limit)
+    rows = fetch(connection, table, query, wanted)
     uuids = [row["uuid"] for row in rows]
     extras = extras_of(connection, shape, uuids)
     pairs = system_metadata(shape).read(connection, uuids)
@@ -108,7 +109,12 @@ def read_instances(
     def read(row: RowValues) -> Instance:
         return _instance(row, extras.get(row["uuid"], {}), pairs.get(row["uuid"], {}))
 
-    page = page_of(table, rows, limit, "uuid", read)
+    def beside(row: RowValues) -> object:
+        extra = extras.get(row["uuid"], {})
+        texts = tuple(value for name, value in extra.items() if name != "updated_at")
+        return texts, tuple(pairs.get(row["uuid"], {}).items())
+
+    page = page_of(table, rows, wanted, "uuid", read, beside)
     complete_flavors(
         connection,
         shape,

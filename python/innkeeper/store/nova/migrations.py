@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from innkeeper.errors import BadRequest, UnknownInstance
 from innkeeper.objects import Migration
+from innkeeper.store.base import RowsWanted
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
 from innkeeper.store.nova.shape import NovaTable, Shape
@@ -94,7 +95,7 @@ def _require_instance(writing: Writing, draft: Draft) -> None:
 
 
 def read_migrations(
-    connection: Connection, shape: Shape, place: tuple[str, str], after: int, limit: int
+    connection: Connection, shape: Shape, place: tuple[str, str], wanted: RowsWanted
 ) -> Page[Migration]:
     """Moves from or to a node of a host that have not ended."""
     table = shape["migrations"]
@@ -103,10 +104,8 @@ def read_migrations(
     leaves = and_(c.source_compute == host, c.source_node == node)
     comes = and_(c.dest_compute == host, c.dest_node == node)
     live = and_(c.deleted == 0, or_(c.status.is_(None), c.status.not_in(ENDED)))
-    rows = fetch(
-        connection, table, select(table.table).where(live, or_(leaves, comes)), after, limit
-    )
-    return page_of(table, rows, limit, "instance_uuid", _migration)
+    rows = fetch(connection, table, select(table.table).where(live, or_(leaves, comes)), wanted)
+    return page_of(table, rows, wanted, "instance_uuid", _migration)
 
 
 def _migration(row: RowValues) -> Migration:

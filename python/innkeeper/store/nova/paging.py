@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Result, Select
+from sqlalchemy import ColumnElement, Connection, Result, Select, func, literal
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from innkeeper.errors import InnkeeperError
 from innkeeper.objects.nova import NovaObject
 from innkeeper.objects.wire import NO_DEFAULT
+from innkeeper.store.base import RowsWanted
 from innkeeper.store.nova.shape import NovaTable
 
 T = TypeVar("T")
@@ -39,35 +42,55 @@ class Page(Generic[T]):
     unreadable: tuple[Unreadable, ...]
     after: int | None
     """Where the next page begins; null at the end."""
+    digests: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    """Of every row by its id: whose it is, and what tells it from any other form of it in this process."""
 
 
 def fetch(
-    connection: Connection, table: NovaTable, query: Select[Any], after: int, limit: int
+    connection: Connection, table: NovaTable, query: Select[Any], wanted: RowsWanted
 ) -> list[RowValues]:
     """The next rows by id."""
     c = table.table.c
-    query = query.where(c.id > after).order_by(c.id).limit(limit)
+    if wanted.since is not None:
+        query = query.where(func.coalesce(c.updated_at, c.created_at) >= _second(c, wanted.since))
+    query = query.where(c.id > wanted.after).order_by(c.id).limit(wanted.limit)
     return rows_of(connection.execute(query))
+
+
+def _second(columns: ReadOnlyColumnCollection[str, Any], moment: datetime) -> ColumnElement[Any]:
+    """As the column keeps it: in whole seconds."""
+    return literal(moment, columns.created_at.type)
 
 
 def page_of(
     table: NovaTable,
     rows: Sequence[RowValues],
-    limit: int,
+    wanted: RowsWanted,
     subject: str,
     read: Callable[[RowValues], T],
+    beside: Callable[[RowValues], object] = lambda _row: None,
 ) -> Page[T]:
-    """The rows as objects."""
+    """The rows as objects; `beside` is what an object has from other tables."""
     objects: list[T] = []
     unreadable: list[Unreadable] = []
+    digests: dict[int, tuple[str, int]] = {}
     for row in rows:
+        digest = _digest(row, beside(row))
+        digests[row["id"]] = str(row.get(subject)), digest
+        if wanted.known.get(row["id"]) == digest:
+            continue
         try:
             objects.append(read(row))
         except InnkeeperError as error:
             named = str(row.get(subject))
             unreadable.append(Unreadable(table.name, row["id"], named, reason_of(error)))
-    after = rows[-1]["id"] if len(rows) == limit else None
-    return Page(tuple(objects), tuple(unreadable), after)
+    after = rows[-1]["id"] if len(rows) == wanted.limit else None
+    return Page(tuple(objects), tuple(unreadable), after, digests)
+
+
+def _digest(row: RowValues, beside: object) -> int:
+    """The moment of the last write is no part of it: rows may be written again as they are."""
+    return hash((*(value for name, value in row.items() if name != "updated_at"), beside))
 
 
 def reason_of(error: InnkeeperError) -> str:
@@ -86,11 +109,11 @@ def object_of(kind: type[N], row: RowValues, *, without: Iterable[str] = ()) -> 
     """
     skipped = frozenset(without)
     data = {}
-    for name, field in kind.LAYOUT.fields.items():
+    for name, known in kind.LAYOUT.fields.items():
         if name not in row or name in skipped:
             continue
         value = row[name]
-        if value is None and not field.nullable and field.default is NO_DEFAULT:
+        if value is None and not known.nullable and known.default is NO_DEFAULT:
             continue
         data[name] = value != 0 if name == "deleted" else value
     return kind.of_data(data)

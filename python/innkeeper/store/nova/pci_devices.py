@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from innkeeper.errors import BadPrimitive
 from innkeeper.objects import PciDevice
 from innkeeper.objects.stored_host import read_extra_info, write_extra_info
+from innkeeper.store.base import RowsWanted
 from innkeeper.store.nova.compute_nodes import own_node, own_nodes
 from innkeeper.store.nova.device_match import live_rows, match_rows, parked
 from innkeeper.store.nova.drafts import Draft, merged
@@ -115,14 +116,14 @@ def _moved_of(table: NovaTable, _made: Table) -> list[tuple[str, str]]:
 
 
 def read_pci_devices(
-    connection: Connection, shape: Shape, node_id: int, after: int, limit: int
+    connection: Connection, shape: Shape, node_id: int, wanted: RowsWanted
 ) -> Page[PciDevice]:
     """Live devices of a node."""
     table = shape["pci_devices"]
     c = table.table.c
     query = select(table.table).where(c.deleted == 0, c.compute_node_id == node_id)
-    rows = fetch(connection, table, query, after, limit)
-    return page_of(table, rows, limit, "address", lambda row: _device(table, row))
+    rows = fetch(connection, table, query, wanted)
+    return page_of(table, rows, wanted, "address", lambda row: _device(table, row))
 
 
 def _device(table: NovaTable, row: RowValues) -> PciDevice:

@@ -18,6 +18,7 @@ from innkeeper.objects import (
     Service,
 )
 from innkeeper.objects.releases import RELEASES, release_named
+from innkeeper.store.base import EVERY_ROW, RowsWanted
 from innkeeper.store.nova.block_devices import BlockDevice, read_block_devices
 from innkeeper.store.nova.compute_nodes import (
     USUAL_RATIOS,
@@ -111,28 +112,42 @@ class Projection:
         return tuple(writing.overflows)
 
     def read_instances(
-        self, connection: Connection, host: str, node: str, *, after: int = 0, limit: int = PAGE
+        self,
+        connection: Connection,
+        host: str,
+        node: str,
+        wanted: RowsWanted = EVERY_ROW,
     ) -> Page[Instance]:
         """Instances of a node, with flavors, topology, requests and system metadata."""
-        return read_instances(connection, self.shape, (host, node), after, limit)
+        return read_instances(connection, self.shape, (host, node), wanted)
 
     def read_compute_nodes(
-        self, connection: Connection, host: str, *, after: int = 0, limit: int = PAGE
+        self,
+        connection: Connection,
+        host: str,
+        wanted: RowsWanted = EVERY_ROW,
     ) -> Page[ComputeNode]:
         """The nodes of a host."""
-        return read_compute_nodes(connection, self.shape, host, self.ratios, after, limit)
+        return read_compute_nodes(connection, self.shape, host, self.ratios, wanted)
 
     def read_migrations(
-        self, connection: Connection, host: str, node: str, *, after: int = 0, limit: int = PAGE
+        self,
+        connection: Connection,
+        host: str,
+        node: str,
+        wanted: RowsWanted = EVERY_ROW,
     ) -> Page[Migration]:
         """Moves from or to a node that have not ended."""
-        return read_migrations(connection, self.shape, (host, node), after, limit)
+        return read_migrations(connection, self.shape, (host, node), wanted)
 
     def read_pci_devices(
-        self, connection: Connection, compute_node_id: int, *, after: int = 0, limit: int = PAGE
+        self,
+        connection: Connection,
+        compute_node_id: int,
+        wanted: RowsWanted = EVERY_ROW,
     ) -> Page[PciDevice]:
         """Devices of a node, by the id of its row."""
-        return read_pci_devices(connection, self.shape, compute_node_id, after, limit)
+        return read_pci_devices(connection, self.shape, compute_node_id, wanted)
 
     def read_services(
         self,
@@ -143,13 +158,13 @@ class Projection:
         limit: int = PAGE,
     ) -> Page[Service]:
         """Services of a host, or of all."""
-        return read_services(connection, self.shape, host, after, limit)
+        return read_services(connection, self.shape, host, RowsWanted(after, limit))
 
     def read_flavors(
         self, connection: Connection, *, after: int = 0, limit: int = PAGE
     ) -> Page[Flavor]:
         """Flavors."""
-        return read_flavors(connection, self.shape, after, limit)
+        return read_flavors(connection, self.shape, RowsWanted(after, limit))
 
     def read_block_devices(
         self, connection: Connection, instance_uuids: Iterable[str]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, select
 
 from innkeeper.errors import BadRequest
 from innkeeper.objects import Service
+from innkeeper.store.base import RowsWanted
 from innkeeper.store.nova.drafts import Draft, merged
 from innkeeper.store.nova.identity import Named, find_row, identify, part_for
 from innkeeper.store.nova.paging import Page, RowValues, clean, fetch, object_of, page_of
@@ -79,15 +80,15 @@ def _topic(binary: str) -> str:
 
 
 def read_services(
-    connection: Connection, shape: Shape, host: str | None, after: int, limit: int
+    connection: Connection, shape: Shape, host: str | None, wanted: RowsWanted
 ) -> Page[Service]:
     """Live services, of one host or of all."""
     table = shape["services"]
     query: Any = select(table.table).where(table.table.c.deleted == 0)
     if host is not None:
         query = query.where(table.table.c.host == host)
-    rows = fetch(connection, table, query, after, limit)
-    return page_of(table, rows, limit, "host", _service)
+    rows = fetch(connection, table, query, wanted)
+    return page_of(table, rows, wanted, "host", _service)
 
 
 def _service(row: RowValues) -> Service:
