@@ -48,12 +48,13 @@ format: ## rewrite what the formatters would
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-bench: $(STAMPS)/release $(STAMPS)/interop ## the core, PCI, NUMA and the objects, beside Nova's own
+bench: $(STAMPS)/release $(STAMPS)/interop ## the core, PCI, NUMA, objects beside Nova's own, and audits
 	cargo bench -p innkeeper-core
 	missed=0; \
 	$(BIN)/python benches/bench_objects.py || missed=1; \
 	$(BIN)/python -m benches.bench_pci || missed=1; \
 	$(BIN)/python -m benches.bench_numa || missed=1; \
+	$(BIN)/python -m benches.bench_audit || missed=1; \
 	exit $$missed
 
 clean: ## everything that was built

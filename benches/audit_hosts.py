@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -51,6 +52,16 @@ def _first_cpus() -> range:
     return range(0, CELLS * CPUS_OF_EACH, CPUS_OF_EACH)
 
 
+class Later(SystemClock):
+    """The time of the machine, and so much more: what was done at first is long ago."""
+
+    def __init__(self) -> None:
+        self.more = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.more
+
+
 class Given:
     """A host that was observed before."""
 
@@ -84,11 +95,15 @@ def _is_pinned(number: int) -> bool:
     return number % 2 == 1 and number < 2000
 
 
-def tracker_of(folder: Path, host: Host, *, tables: str = "embedded") -> Tracker:
+def tracker_of(folder: Path, host: Host, clock: Clock, *, tables: str = "embedded") -> Tracker:
     """Of a database that may be there already; the host's observation is given."""
-    store = SqliteStore(folder / "innkeeper.sqlite3", node="dense", clock=SystemClock())
+    store = SqliteStore(folder / "innkeeper.sqlite3", node="dense", clock=clock)
     return Tracker(
-        node="dense", store=store, driver=Given(host), config=dense_config(tables=tables)
+        node="dense",
+        store=store,
+        driver=Given(host),
+        config=dense_config(tables=tables),
+        clock=clock,
     )
 
 

@@ -16,9 +16,8 @@ import gc
 import sys
 from typing import Any
 
-from benches.bench_pci import tell_machine
 from benches.numa_hosts import TRAPS, as_nova_is_told, guest, host, trap
-from benches.pci_figures import Figures, Sample, repeat
+from benches.pci_figures import Figures, Sample, repeat, tell_machine
 from benches.pci_lines import MS, US, of_core
 from benches.peer_process import PEER_PYTHON, Ask, peer_process
 

@@ -11,15 +11,13 @@ Run `make bench`, or `make interop` once and then `python -m benches.bench_pci [
 from __future__ import annotations
 
 import gc
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benches.pci_figures import Figures, duration, sync_of_disk
+from benches.pci_figures import Figures, duration, tell_machine
 from benches.pci_hosts import (
     CELLS,
     PLAIN,
@@ -113,15 +111,6 @@ def main(seconds: float) -> int:
     tell_searches(figures, seconds)
     print(f"\n{figures.missed} missed" if figures.missed else "\nall reached")
     return 1 if figures.missed else 0
-
-
-def tell_machine() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        synced = sync_of_disk(Path(folder))
-        print(
-            f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} CPUs, "
-            f"load {os.getloadavg()[0]:.1f}; {folder} takes {synced} to sync 4 KiB"
-        )
 
 
 if __name__ == "__main__":

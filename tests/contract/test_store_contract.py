@@ -668,7 +668,7 @@ async def test_node_devices_and_moves_are_read_as_they_were_written(store: Store
         migration_type="migration",
     )
     await store.apply(change_set(records=(node, device, made_instance(1), move)))
-    (there,) = (await store.list_compute_nodes(NODE)).objects
+    (there,) = await store.list_compute_nodes(NODE)
     assert there.vcpus == 8
     (found,) = (await store.list_pci_devices(there.id)).objects
     assert (found.address, found.status) == (device.address, "available")

@@ -271,12 +271,6 @@ class Store(Protocol):
         """Likewise of moves from or to a node that have not ended."""
         ...
 
-    async def list_compute_nodes(
-        self, host: str, wanted: RowsWanted = EVERY_ROW
-    ) -> Page[ComputeNode]:
-        """Likewise of the nodes of a host."""
-        ...
-
     async def list_pci_devices(
         self, compute_node_id: int, wanted: RowsWanted = EVERY_ROW
     ) -> Page[PciDevice]:

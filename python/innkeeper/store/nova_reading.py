@@ -10,7 +10,7 @@ from anyio import CancelScope
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from innkeeper.objects import ComputeNode, Instance, Migration, PciDevice
+from innkeeper.objects import Instance, Migration, PciDevice
 from innkeeper.store.base import RowsWanted
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.nova.paging import Page
@@ -37,12 +37,6 @@ class NovaReader:
         """Moves from or to a node that have not ended."""
         return await self._read(
             lambda connection: self._projection.read_migrations(connection, host, node, wanted)
-        )
-
-    async def list_compute_nodes(self, host: str, wanted: RowsWanted) -> Page[ComputeNode]:
-        """The nodes of a host."""
-        return await self._read(
-            lambda connection: self._projection.read_compute_nodes(connection, host, wanted)
         )
 
     async def list_pci_devices(self, compute_node_id: int, wanted: RowsWanted) -> Page[PciDevice]:

@@ -193,11 +193,6 @@ class SqliteStore:
     ) -> Page[Migration]:
         return await self._require_open(self._nova).list_migrations(host, node, wanted)
 
-    async def list_compute_nodes(  # noqa: D102
-        self, host: str, wanted: RowsWanted = EVERY_ROW
-    ) -> Page[ComputeNode]:
-        return await self._require_open(self._nova).list_compute_nodes(host, wanted)
-
     async def list_pci_devices(  # noqa: D102
         self, compute_node_id: int, wanted: RowsWanted = EVERY_ROW
     ) -> Page[PciDevice]:

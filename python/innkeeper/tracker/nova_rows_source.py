@@ -48,8 +48,6 @@ class _Look:
 
     rows: Projecting
     changing: set[UUID]
-    before: dict[UUID, tuple[Claim, ...]]
-    """What each instance held when it began."""
     since: datetime | None
     remarks: list[Remark] = field(default_factory=list)
     examined: int = 0
@@ -83,12 +81,7 @@ class NovaRowsSource:
         began = self._parts.clock.now()
         through = None if full or self._differed else self._through
         with register.watch() as changing:
-            before = {
-                one.instance_uuid: register.of_instance(one.instance_uuid)
-                for one in register
-                if one.instance_uuid is not None
-            }
-            look = _Look(rows, changing, before, None if through is None else through - OVERLAP)
+            look = _Look(rows, changing, None if through is None else through - OVERLAP)
             await self._look_at_instances(look)
             await self._look_at_moves(look)
             await self._look_at_node(look)
@@ -105,14 +98,15 @@ class NovaRowsSource:
         def read(wanted: RowsWanted) -> Awaitable[Page[Instance]]:
             return store.list_instances(node, node, wanted)
 
-        known = self._instances.digests(self._claims_of)
+        known = self._instances.digests(self._claims_of) if look.is_whole else {}
         async for page in self._pages(look, read, known):
             ids = {subject: (row_id, digest) for row_id, (subject, digest) in page.digests.items()}
             seen.update(ids)
             for row in page.objects:
                 self._judge_instance(look, row, *ids[row.uuid])
         if look.is_whole:
-            for instance_uuid in look.before.keys() - set(_uuids(seen)):
+            held = {one.instance_uuid for one in self._parts.register if one.instance_uuid}
+            for instance_uuid in held - set(_uuids(seen)):
                 self._judge_missing(look, instance_uuid)
 
     def _claims_of(self, subject: str) -> tuple[Claim, ...]:
@@ -142,10 +136,11 @@ class NovaRowsSource:
             look.remarks.append(self._of_instance("row_missing", instance_uuid, message))
 
     def _is_changing(self, look: _Look, instance_uuid: UUID) -> bool:
-        register = self._parts.register
-        if not look.changing.isdisjoint(register.ids_of_instance(instance_uuid)):
-            return True
-        return look.before.get(instance_uuid, ()) != register.of_instance(instance_uuid)
+        """Of a claim that ended meanwhile nobody tells any more whose it was."""
+        ids = self._parts.register.ids_of_instance(instance_uuid)
+        if not ids:
+            return any(self._parts.register.find(one) is None for one in look.changing)
+        return not look.changing.isdisjoint(ids)
 
     def _row_differs(self, instance_uuid: UUID, differences: list[Difference]) -> Remark:
         message = (
@@ -187,11 +182,12 @@ class NovaRowsSource:
     # -- node and devices --------------------------------------------------------------------
 
     async def _look_at_node(self, look: _Look) -> None:
-        page = await self._parts.store.list_compute_nodes(look.rows.service.host)
-        node = self._parts.node
-        found = next((one for one in page.objects if one.hypervisor_hostname == node), None)
-        look.remarks += _unreadable(page)
+        host, node = look.rows.service.host, self._parts.node
+        nodes = await self._parts.store.list_compute_nodes(host)
+        found = next((one for one in nodes if one.hypervisor_hostname == node), None)
         if found is None:
+            message = f"`compute_nodes` has no row of node {node} on {host} that could be read"
+            look.remarks.append(Remark("totals_differ", node, message))
             return
         look.examined += 1
         self._judge_node(look, found)
@@ -218,7 +214,7 @@ class NovaRowsSource:
         def read(wanted: RowsWanted) -> Awaitable[Page[PciDevice]]:
             return store.list_pci_devices(node_id, wanted)
 
-        known = self._devices.digests(look.rows.device_token)
+        known = self._devices.digests(look.rows.device_token) if look.is_whole else {}
         async for page in self._pages(look, read, known):
             ids = {subject: (row_id, digest) for row_id, (subject, digest) in page.digests.items()}
             for row in page.objects:

@@ -90,7 +90,10 @@ def page_of(
 
 def _digest(row: RowValues, beside: object) -> int:
     """The moment of the last write is no part of it: rows may be written again as they are."""
-    return hash((*(value for name, value in row.items() if name != "updated_at"), beside))
+    moment = row.pop("updated_at", None)
+    digest = hash((tuple(row.values()), beside))
+    row["updated_at"] = moment
+    return digest
 
 
 def reason_of(error: InnkeeperError) -> str:
