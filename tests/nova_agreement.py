@@ -21,7 +21,7 @@ def disagreements(database: Path, claims: Sequence[Claim]) -> list[str]:
         return [
             *_of_devices(rows(connection, "pci_devices"), claims),
             *_of_totals(rows(connection, "compute_nodes"), claims),
-            *_of_instances(rows(connection, "instances"), claims),
+            *_of_instances(connection, claims),
             *_of_cells(connection, claims),
         ]
 
@@ -68,9 +68,10 @@ def _of_totals(nodes: Sequence[Row], claims: Sequence[Claim]) -> Iterator[str]:
         yield f"totals: {used} in the row of the node, {expected} by the claims"
 
 
-def _of_instances(instances: Iterable[Row], claims: Sequence[Claim]) -> Iterator[str]:
+def _of_instances(connection: sqlite3.Connection, claims: Sequence[Claim]) -> Iterator[str]:
     """What is on its way here may be on its source by its row."""
-    here = {row["uuid"] for row in instances if row["host"] is not None}
+    (node,) = (row["host"] for row in rows(connection, "compute_nodes"))
+    here = {row["uuid"] for row in rows(connection, "instances") if row["host"] == node}
     resident = {text_of(one) for one in claims if not one.is_arriving} - {None}
     arriving = {text_of(one) for one in claims if one.is_arriving}
     if not resident <= here <= resident | arriving:

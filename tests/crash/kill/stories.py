@@ -78,7 +78,7 @@ def depart(kind: str) -> Ask:
 #: Somebody who has nothing to do with it, and must be as before.
 OTHERS = (claim(SMALL, BYSTANDER, None), act("confirm", BYSTANDER))
 BUILT = (*OTHERS, claim(ALL), act("confirm"))
-RESIZING = (*BUILT, moving(CELLS, "resize", None))
+RESIZING = (*BUILT, moving(ALL, "resize", None))
 RESIZED = (*RESIZING, act("confirm", OTHER))
 
 
@@ -105,11 +105,11 @@ def _of_claims() -> Iterator[Story]:
 
 
 def _of_moves_within_the_host() -> Iterator[Story]:
-    yield Story("resize claim", BUILT, moving(CELLS, "resize", None))
-    yield Story("resize arrives", RESIZING, act("confirm", OTHER))
-    yield Story("resize confirmed", RESIZED, settle("confirm"))
-    yield Story("resize reverted", RESIZED, settle("revert"))
-    yield Story("resize failed", RESIZING, settle("fail"))
+    yield Story("resize here claim", BUILT, moving(ALL, "resize", None))
+    yield Story("resize here arrives", RESIZING, act("confirm", OTHER))
+    yield Story("resize here confirmed", RESIZED, settle("confirm"))
+    yield Story("resize here reverted", RESIZED, settle("revert"))
+    yield Story("resize here failed", RESIZING, settle("fail"))
     both = Ask("DELETE", f"/v1/claims/{INSTANCE}")
     yield Story("released while it is resized", RESIZED, both)
 
