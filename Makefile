@@ -65,6 +65,9 @@ $(STAMPS)/venv: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --group dev
+	if pkg-config --exists libvirt 2>/dev/null; then \
+	  $(BIN)/python -m pip install 'libvirt-python>=9' || echo 'no libvirt-python: its tests are skipped'; \
+	fi
 	@touch $@
 
 # Nova brings its own old and many dependencies, so it lives by itself.

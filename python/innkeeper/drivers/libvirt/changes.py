@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any, Final, TypeVarTuple
 
 import anyio
@@ -140,35 +140,41 @@ _EVENTS: Final = {
 
 
 async def device_changes(uri: str, clock: Clock) -> AsyncGenerator[Change, None]:
-    """One item for each burst of news; after a lost connection one when libvirt answers again.
+    """One item for each burst of news, and one when libvirt answers again after it did not.
 
     Ends at once where libvirt's driver has no news of devices.
     """
-    has_lost = False
+    has_missed = False
     while True:
         news = News()
         subscription = Subscription(uri, news)
-        if not await _begun(subscription, clock):
-            return
         try:
-            if has_lost:
-                yield Change("libvirt answers again")
-            while not news.is_lost:
-                await news.wait()
-                await clock.sleep(QUIET)
-                if change := news.take():
-                    yield change
-        finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(subscription.end)
-        log.warning("connection to libvirt lost", uri=uri)
-        has_lost = True
-
-
-async def _begun(subscription: Subscription, clock: Clock) -> bool:
-    while True:
-        try:
-            return await anyio.to_thread.run_sync(subscription.begin)
+            if not await anyio.to_thread.run_sync(subscription.begin):
+                return
         except HostUnreadable as error:
-            log.warning("no news of libvirt's devices", reason=error.message)
+            if not has_missed:
+                log.warning("no news of devices", reason=error.message, remains="the audit")
+            has_missed = True
             await clock.sleep(TRY_AGAIN)
+            continue
+        if has_missed:
+            yield Change("libvirt answers again")
+        async with aclosing(_heard(subscription, news, clock)) as changes:
+            async for change in changes:
+                yield change
+        has_missed = True
+
+
+async def _heard(
+    subscription: Subscription, news: News, clock: Clock
+) -> AsyncGenerator[Change, None]:
+    """Until the connection is lost."""
+    try:
+        while not news.is_lost:
+            await news.wait()
+            await clock.sleep(QUIET)
+            if change := news.take():
+                yield change
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(subscription.end)

@@ -20,8 +20,8 @@ T = TypeVar("T")
 PATIENCE: Final = 120.0
 """Seconds that libvirt may take for one question; a first connection takes ten, thousands of devices likewise."""
 
-_ASK_AFTER: Final = 5
-_MISSED: Final = 3
+ASK_AFTER: Final = 5
+MISSED: Final = 3
 """A daemon that is dead or stopped is noticed after so many silences of so many seconds."""
 
 
@@ -79,7 +79,7 @@ class Connection:
             handle: Handle = libvirt.openReadOnly(self._uri)
             # Drivers within this process have nobody to keep alive.
             with suppress(libvirt.libvirtError):
-                handle.setKeepAlive(_ASK_AFTER, _MISSED)
+                handle.setKeepAlive(ASK_AFTER, MISSED)
             self._handle = handle
         return self._handle
 
