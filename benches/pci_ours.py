@@ -25,15 +25,15 @@ from innkeeper.objects import Host, Request
 from innkeeper.requests.admission import Admission
 from innkeeper.requests.inventory import take_inventory
 from innkeeper.store.sqlite import SqliteStore
-from innkeeper.tracker.audits import Audits
+from innkeeper.tracker.audit.audits import Audits
+from innkeeper.tracker.audit.findings import Findings
+from innkeeper.tracker.audit.host_source import HostSource
+from innkeeper.tracker.audit.repairs import Repairs
 from innkeeper.tracker.cordons import Cordons
-from innkeeper.tracker.device_book import DeviceBook
-from innkeeper.tracker.findings import Findings
-from innkeeper.tracker.host_source import HostSource
-from innkeeper.tracker.nova_pools import NovaPools
+from innkeeper.tracker.nova.device_book import DeviceBook
+from innkeeper.tracker.nova.pools import NovaPools
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.repairs import Repairs
 from innkeeper.tracker.sync import refresh
 
 ID = "12345678-0000-0000-0000-{:012d}"

@@ -27,7 +27,7 @@ from innkeeper.store.nova.writing import Database
 from innkeeper.store.opening import Opening, open_database
 from innkeeper.store.rows import encode_change_set
 from innkeeper.store.transactions import Transactions
-from innkeeper.tracker.device_rows import device_row
+from innkeeper.tracker.nova.device_rows import device_row
 
 NODE = "host"
 STEPS = 60

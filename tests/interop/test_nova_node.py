@@ -17,7 +17,7 @@ from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.objects import ClaimSpec, CordonKind, Holder, Request
 from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker import Tracker
-from innkeeper.tracker.nova_node import node_uuid
+from innkeeper.tracker.nova.node import node_uuid
 
 CONFIG = Config.model_validate(
     {

@@ -35,8 +35,8 @@ from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.inventory import put_together
 from innkeeper.requests.offer import Offer
 from innkeeper.tracker.convert import placement_object
-from innkeeper.tracker.device_book import DeviceBook
-from innkeeper.tracker.device_rows import device_row, device_uuid
+from innkeeper.tracker.nova.device_book import DeviceBook
+from innkeeper.tracker.nova.device_rows import device_row, device_uuid
 
 DEEP = "TEST_INNKEEPER_DEEP" in os.environ
 SEEDS = range(200 if DEEP else 6)

@@ -29,7 +29,7 @@ from innkeeper.objects import (
 )
 from innkeeper.objects.host import Withheld
 from innkeeper.tracker import Placed, Tracker
-from innkeeper.tracker.cleaning import AT_ONCE
+from innkeeper.tracker.devices.cleaning import AT_ONCE
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.sync import refresh
 

@@ -23,7 +23,7 @@ from innkeeper.objects.pci_pool import PciDevicePool
 from innkeeper.objects.stored_host import read_pools
 from innkeeper.store.base import Store
 from innkeeper.tracker import Tracker
-from innkeeper.tracker.device_rows import request_id
+from innkeeper.tracker.nova.device_rows import request_id
 
 PF, OTHER_PF, GPU = "0000:03:00.0", "0000:05:00.0", "0000:07:00.0"
 VFS = ("0000:03:01.0", "0000:03:01.1")

@@ -35,7 +35,7 @@ from innkeeper.objects import (
 )
 from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker import Tracker
-from innkeeper.tracker.device_rows import request_id
+from innkeeper.tracker.nova.device_rows import request_id
 
 EVE = Holder(project="lab", user="eve")
 HOST = "cpus=16,cells=2,memory=16GiB,pfs=1,vfs=4"

@@ -327,7 +327,7 @@ async def test_the_policy_repairs_right_after_the_audit(make_tracker: MakeTracke
 async def test_the_policy_repairs_so_many_after_one_audit_and_the_rest_after_the_next(
     make_tracker: MakeTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("innkeeper.tracker.repairs.MOST_IN_ONE_AUDIT", 2)
+    monkeypatch.setattr("innkeeper.tracker.audit.repairs.MOST_IN_ONE_AUDIT", 2)
     async with make_tracker(config=with_policy(stored_not_booked="repair")) as tracker:
         for _ in range(3):
             lose(tracker, await confirmed(tracker))

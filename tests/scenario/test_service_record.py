@@ -16,7 +16,7 @@ from innkeeper.api.access import Caller, Role
 from innkeeper.api.peers import Peer
 from innkeeper.config import Config
 from innkeeper.objects import CordonKind, Holder, Service
-from innkeeper.tracker.nova_service import is_up
+from innkeeper.tracker.nova.service import is_up
 
 Serve = Callable[[], AbstractAsyncContextManager[Served]]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

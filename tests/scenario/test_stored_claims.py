@@ -16,7 +16,7 @@ from tests.scenario.conftest import MakeTracker, VirtualClock
 from innkeeper.objects import Claim, ClaimSpec, ClaimUpdate, Holder, Request
 from innkeeper.store.base import Store
 from innkeeper.tracker import Tracker
-from innkeeper.tracker.stored_claims import OVERLAP
+from innkeeper.tracker.audit.stored_claims import OVERLAP
 
 CLAIM = "innkeeper_claims"
 

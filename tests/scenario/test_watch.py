@@ -28,7 +28,7 @@ from innkeeper.errors import BadRequest, EventsForgotten, OutcomeUnknown
 from innkeeper.objects import ClaimSpec, CordonKind, Event, EventKind, Holder, Request
 from innkeeper.objects.event import EventFilter
 from innkeeper.tracker import Tracker
-from innkeeper.tracker.streams import Entry, Stream
+from innkeeper.tracker.history.streams import Entry, Stream
 
 SMALL = {"request": {"vcpus": 1, "memory_mib": 64}}
 SPEC = ClaimSpec(request=Request(vcpus=1, memory_mib=64))

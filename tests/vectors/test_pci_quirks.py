@@ -16,7 +16,7 @@ from tests.vectors.rows import read_rows
 from tests.vectors.test_pci import recorded
 
 from innkeeper.objects import Device
-from innkeeper.tracker.nova_pools import NovaPools
+from innkeeper.tracker.nova.pools import NovaPools
 
 Report = dict[str, Any]
 

@@ -18,7 +18,7 @@ from innkeeper.api.views import WatchedEvent
 from innkeeper.errors import InnkeeperError
 from innkeeper.objects.event import EventFilter
 from innkeeper.tracker import Tracker
-from innkeeper.tracker.streams import Entry, Stream, StreamPage
+from innkeeper.tracker.history.streams import Entry, Stream, StreamPage
 
 EVENT_STREAM: Final = "text/event-stream"
 

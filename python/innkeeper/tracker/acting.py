@@ -22,10 +22,10 @@ from innkeeper.objects import (
     Request,
 )
 from innkeeper.objects.cordon import Cordon, CordonCause, CordonKind
-from innkeeper.tracker.bookings_source import LIVE
+from innkeeper.tracker.audit.bookings_source import LIVE
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.cordons import Cordons
-from innkeeper.tracker.moves import Moves
+from innkeeper.tracker.moves.moves import Moves
 from innkeeper.tracker.placing import Placed, Placing
 from innkeeper.tracker.processes import tie
 from innkeeper.tracker.showing import Showing

@@ -11,7 +11,7 @@ from innkeeper.errors import BadRequest
 from innkeeper.objects import Claim, ClaimSpec, Departure, Event, EventKind
 from innkeeper.tracker.changes import Change, event_of
 from innkeeper.tracker.convert import fingerprint
-from innkeeper.tracker.move_steps import about, departing
+from innkeeper.tracker.moves.steps import about, departing
 from innkeeper.tracker.processes import TiedProcess
 from innkeeper.tracker.reasons import in_short
 

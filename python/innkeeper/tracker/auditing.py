@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from innkeeper.objects import AuditReport, Finding, Holder
-from innkeeper.tracker.audits import Audits
-from innkeeper.tracker.findings import Findings
-from innkeeper.tracker.repairs import Repaired, Repairs
+from innkeeper.tracker.audit.audits import Audits
+from innkeeper.tracker.audit.findings import Findings
+from innkeeper.tracker.audit.repairs import Repaired, Repairs
 from innkeeper.tracker.showing import Showing
 from innkeeper.tracker.statistics import AuditStatistics
 

@@ -14,7 +14,7 @@ from typing import Any
 from innkeeper.objects import Claim, Event, EventKind, Holder
 from innkeeper.objects.cordon import Cordon
 from innkeeper.tracker.cordons import cordon_event
-from innkeeper.tracker.dirt import dirt_of
+from innkeeper.tracker.devices.dirt import dirt_of
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.reasons import reasons
 from innkeeper.tracker.sync import refresh_marks

@@ -13,7 +13,7 @@ from innkeeper.errors import AlreadyReleased, MoveConflict, NoLease, NotPending,
 from innkeeper.objects import Claim, ClaimState, EventKind, Holder, MoveState, Process
 from innkeeper.tracker.changes import Change, Changes
 from innkeeper.tracker.lapses import Cause
-from innkeeper.tracker.move_steps import arrived, ended, given_up, settled
+from innkeeper.tracker.moves.steps import arrived, ended, given_up, settled
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import tie_again
 

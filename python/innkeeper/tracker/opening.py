@@ -21,15 +21,15 @@ from innkeeper.requests.inventory import put_together
 from innkeeper.requests.offer import Offer
 from innkeeper.store.base import Machine, Opened, Store
 from innkeeper.tracker.alarms import Alarms
+from innkeeper.tracker.audit.bookings_source import LIVE, PAGE
 from innkeeper.tracker.bell import Bell
-from innkeeper.tracker.bookings_source import LIVE, PAGE
 from innkeeper.tracker.cordon_table import CordonTable
 from innkeeper.tracker.instances import Instances
 from innkeeper.tracker.lapses import Cause, DueClaims, Expiries
-from innkeeper.tracker.nova_service import BINARY
+from innkeeper.tracker.nova.projecting import Projecting
+from innkeeper.tracker.nova.service import BINARY
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import ProcessWatch
-from innkeeper.tracker.projecting import Projecting
 from innkeeper.tracker.register import Register
 from innkeeper.tracker.sync import observe_instances, pages_in_ledger, refresh, take_in
 from innkeeper.tracker.waiting import WaitingLine

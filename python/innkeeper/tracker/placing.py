@@ -26,10 +26,10 @@ from innkeeper.tracker.asking import Ask, claimed, leaving, require_distinct, re
 from innkeeper.tracker.changes import Change, Changes, event_of
 from innkeeper.tracker.claims import later, require_live
 from innkeeper.tracker.convert import book
-from innkeeper.tracker.dirt import after_use
+from innkeeper.tracker.devices.dirt import after_use
 from innkeeper.tracker.lapses import Cause
-from innkeeper.tracker.move_rules import find_source
-from innkeeper.tracker.move_steps import moved_to
+from innkeeper.tracker.moves.rules import find_source
+from innkeeper.tracker.moves.steps import moved_to
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.processes import TiedProcess
 from innkeeper.tracker.writing import nothing

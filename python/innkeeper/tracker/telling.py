@@ -11,11 +11,11 @@ from innkeeper.objects import Claim, Event, EventKind, Finding
 from innkeeper.objects.cordon import Cordon
 from innkeeper.objects.event import EVERY_EVENT, EventFilter
 from innkeeper.store.base import Opened
-from innkeeper.tracker.bookings_source import LIVE
-from innkeeper.tracker.findings import Findings
+from innkeeper.tracker.audit.bookings_source import LIVE
+from innkeeper.tracker.audit.findings import Findings
+from innkeeper.tracker.history.streams import Entry, Stream, Streams
+from innkeeper.tracker.history.tokens import Token, parse_token, require_ledger
 from innkeeper.tracker.showing import Showing
-from innkeeper.tracker.streams import Entry, Stream, Streams
-from innkeeper.tracker.tokens import Token, parse_token, require_ledger
 
 
 @dataclass(frozen=True, slots=True)

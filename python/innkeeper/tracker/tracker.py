@@ -24,33 +24,33 @@ from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.remarks import Remark
 from innkeeper.store.base import Opened, Store
 from innkeeper.tracker.acting import Acting
+from innkeeper.tracker.audit.audits import Audits
+from innkeeper.tracker.audit.booking_repair import BookingRepair
+from innkeeper.tracker.audit.bookings_source import BookingsSource
+from innkeeper.tracker.audit.boots import BootRepair, BootSource
+from innkeeper.tracker.audit.findings import Findings
+from innkeeper.tracker.audit.host_source import HostSource
+from innkeeper.tracker.audit.records_source import RecordsSource
+from innkeeper.tracker.audit.repairs import Repairs
+from innkeeper.tracker.audit.row_repair import RowRepair
+from innkeeper.tracker.audit.rows_source import NovaRowsSource
+from innkeeper.tracker.audit.running_repairs import AdoptRepair, GoneRepair
+from innkeeper.tracker.audit.running_source import RunningSource
+from innkeeper.tracker.audit.set_aside_repair import SetAsideRepair
 from innkeeper.tracker.auditing import Auditing
-from innkeeper.tracker.audits import Audits
-from innkeeper.tracker.booking_repair import BookingRepair
-from innkeeper.tracker.bookings_source import BookingsSource
-from innkeeper.tracker.boots import BootRepair, BootSource
 from innkeeper.tracker.changes import Changes
 from innkeeper.tracker.claims import Claims
-from innkeeper.tracker.cleaning import Cleaning
 from innkeeper.tracker.cordons import Cordons
+from innkeeper.tracker.devices.cleaning import Cleaning
 from innkeeper.tracker.ends import Ends
-from innkeeper.tracker.findings import Findings
-from innkeeper.tracker.heartbeat import Heartbeat
-from innkeeper.tracker.host_source import HostSource
-from innkeeper.tracker.moves import Moves
-from innkeeper.tracker.nova_rows_source import NovaRowsSource
+from innkeeper.tracker.history.streams import Streams
+from innkeeper.tracker.moves.moves import Moves
+from innkeeper.tracker.nova.heartbeat import Heartbeat
+from innkeeper.tracker.nova.service_record import Services, ServiceState
 from innkeeper.tracker.opening import open_parts
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.placing import Placing
 from innkeeper.tracker.processes import ProcessWatch
-from innkeeper.tracker.records_source import RecordsSource
-from innkeeper.tracker.repairs import Repairs
-from innkeeper.tracker.row_repair import RowRepair
-from innkeeper.tracker.running_repairs import AdoptRepair, GoneRepair
-from innkeeper.tracker.running_source import RunningSource
-from innkeeper.tracker.service_record import Services, ServiceState
-from innkeeper.tracker.set_aside_repair import SetAsideRepair
-from innkeeper.tracker.streams import Streams
 from innkeeper.tracker.sync import require_new_cpus
 from innkeeper.tracker.telling import Telling
 from innkeeper.tracker.updates import Updates

@@ -8,7 +8,7 @@ import anyio
 import structlog
 
 from innkeeper.drivers.base import Driver
-from innkeeper.tracker.audits import Audits
+from innkeeper.tracker.audit.audits import Audits
 from innkeeper.tracker.parts import Parts
 
 log = structlog.get_logger(__name__)

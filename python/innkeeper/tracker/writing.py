@@ -14,8 +14,8 @@ from innkeeper.errors import OutcomeUnknown, StoreError
 from innkeeper.objects import ChangeSet, Claim, Event
 from innkeeper.objects.cordon import Cordon
 from innkeeper.store.base import Commit, Store
-from innkeeper.tracker.news import News
-from innkeeper.tracker.nova_rows import NoRows, Rows
+from innkeeper.tracker.history.news import News
+from innkeeper.tracker.nova.rows import NoRows, Rows
 from innkeeper.tracker.register import Register
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from innkeeper.objects.releases import RELEASES
 from innkeeper.objects.stored_host import read_topology, write_topology
 from innkeeper.requests.inventory import take_inventory
 from innkeeper.store.nova.cell_texts import cell_text, cells_text, topology_for
-from innkeeper.tracker.nova_cells import NovaCells
+from innkeeper.tracker.nova.cells import NovaCells
 
 
 def topology(cells: int) -> NUMATopology:

@@ -14,10 +14,10 @@ from innkeeper.config import Config
 from innkeeper.objects import ClaimState, Device, PciDevice, PciFunction, PciKind
 from innkeeper.requests.admission import Admission
 from innkeeper.requests.device_specs import DeviceRules
-from innkeeper.tracker.device_book import DeviceBook
-from innkeeper.tracker.device_rows import device_row, device_uuid, extra_info, request_id
-from innkeeper.tracker.device_status import Facts, Hold, hold_of, status_of
-from innkeeper.tracker.nova_pools import pool_key
+from innkeeper.tracker.nova.device_book import DeviceBook
+from innkeeper.tracker.nova.device_rows import device_row, device_uuid, extra_info, request_id
+from innkeeper.tracker.nova.device_status import Facts, Hold, hold_of, status_of
+from innkeeper.tracker.nova.pools import pool_key
 
 PF, VF = "0000:41:00.0", "0000:41:02.0"
 PROVIDER = UUID("11111111-2222-4333-8444-555555555555")

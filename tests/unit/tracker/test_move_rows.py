@@ -21,11 +21,11 @@ from innkeeper.objects import (
     Side,
 )
 from innkeeper.requests.admission import Admission
-from innkeeper.tracker.context_rows import Contexts
-from innkeeper.tracker.device_book import DeviceBook
-from innkeeper.tracker.instance_book import InstanceBook
-from innkeeper.tracker.instance_rows import InstanceRows
-from innkeeper.tracker.migration_rows import migration_row, status_of_move
+from innkeeper.tracker.nova.context_rows import Contexts
+from innkeeper.tracker.nova.device_book import DeviceBook
+from innkeeper.tracker.nova.instance_book import InstanceBook
+from innkeeper.tracker.nova.instance_rows import InstanceRows
+from innkeeper.tracker.nova.migration_rows import migration_row, status_of_move
 
 HERE, AWAY = "host", "away"
 INSTANCE, MOVE = UUID(int=7), UUID(int=8)

@@ -12,7 +12,7 @@ from innkeeper.objects.releases import RELEASES
 from innkeeper.objects.stored_host import read_topology
 from innkeeper.requests.inventory import take_inventory
 from innkeeper.tracker.convert import placement_object
-from innkeeper.tracker.nova_cells import NovaCells
+from innkeeper.tracker.nova.cells import NovaCells
 
 WORDS = Config.model_validate({"cpus": {"shared": "0-1", "dedicated": "2-15"}})
 PINNED = Request(

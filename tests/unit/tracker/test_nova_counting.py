@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from innkeeper.objects import Flavor, Instance, Migration, MigrationContext
-from innkeeper.tracker.nova_counting import (
+from innkeeper.tracker.nova.counting import (
     FINAL,
     Amounts,
     Lost,

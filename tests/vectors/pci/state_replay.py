@@ -34,9 +34,9 @@ from innkeeper.objects import (
 )
 from innkeeper.requests.admission import Admission
 from innkeeper.tracker.convert import placement_object
-from innkeeper.tracker.device_book import DeviceBook
-from innkeeper.tracker.device_status import status_of
-from innkeeper.tracker.nova_pools import DEV_TYPES
+from innkeeper.tracker.nova.device_book import DeviceBook
+from innkeeper.tracker.nova.device_status import status_of
+from innkeeper.tracker.nova.pools import DEV_TYPES
 
 RECORDED = Path(__file__).parents[2] / "data" / "vectors" / "pci" / "state_machine.jsonl.gz"
 

@@ -13,7 +13,7 @@ from innkeeper.api.declare import answers, asks
 from innkeeper.api.orders import ServiceOrder
 from innkeeper.api.parts import admin, parts_of, reader
 from innkeeper.api.views import ServiceNodeView, ServiceRecordView
-from innkeeper.tracker.service_record import ServiceState
+from innkeeper.tracker.nova.service_record import ServiceState
 
 router: Final = APIRouter(prefix="/v1/service", tags=["service"])
 

@@ -10,17 +10,17 @@ from innkeeper.objects import ChangeSet, Claim, Instance, PciDevice, PciFunction
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.compute_node import ComputeNode
 from innkeeper.objects.cordon import Cordon
-from innkeeper.tracker.context_rows import Contexts
-from innkeeper.tracker.device_book import DeviceBook
-from innkeeper.tracker.device_rows import device_row
-from innkeeper.tracker.instance_book import InstanceBook
-from innkeeper.tracker.instance_rows import InstanceRows
-from innkeeper.tracker.migration_rows import migration_row
-from innkeeper.tracker.nova_cells import NovaCells
-from innkeeper.tracker.nova_node import NodeFacts, NodeRecord, compute_node_row
-from innkeeper.tracker.nova_service import ServiceRecord
-from innkeeper.tracker.nova_stats import NodeStats
-from innkeeper.tracker.nova_totals import Totals
+from innkeeper.tracker.nova.cells import NovaCells
+from innkeeper.tracker.nova.context_rows import Contexts
+from innkeeper.tracker.nova.device_book import DeviceBook
+from innkeeper.tracker.nova.device_rows import device_row
+from innkeeper.tracker.nova.instance_book import InstanceBook
+from innkeeper.tracker.nova.instance_rows import InstanceRows
+from innkeeper.tracker.nova.migration_rows import migration_row
+from innkeeper.tracker.nova.node import NodeFacts, NodeRecord, compute_node_row
+from innkeeper.tracker.nova.service import ServiceRecord
+from innkeeper.tracker.nova.stats import NodeStats
+from innkeeper.tracker.nova.totals import Totals
 from innkeeper.tracker.parts import Parts
 
 

@@ -20,12 +20,12 @@ from innkeeper.drivers.base import Driver
 from innkeeper.errors import HostUnreadable
 from innkeeper.objects import AuditReport, ChangeSet, Device, Event, EventKind
 from innkeeper.requests.remarks import Remark
-from innkeeper.tracker.comparing import Comparison, Source
+from innkeeper.tracker.audit.comparing import Comparison, Source
+from innkeeper.tracker.audit.device_differences import device_differences
+from innkeeper.tracker.audit.host_source import HostSource
+from innkeeper.tracker.audit.repairs import Repairs
 from innkeeper.tracker.cordons import Cordons
-from innkeeper.tracker.device_differences import device_differences
-from innkeeper.tracker.host_source import HostSource
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.repairs import Repairs
 from innkeeper.tracker.statistics import AuditCounts
 from innkeeper.tracker.sync import observe_instances, pages_in_ledger, refresh, take_in
 from innkeeper.tracker.writing import Step

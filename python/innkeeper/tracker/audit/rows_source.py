@@ -17,12 +17,9 @@ from anyio.lowlevel import checkpoint
 from innkeeper.objects import Claim, ComputeNode, Instance, Migration, PciDevice
 from innkeeper.requests.remarks import Remark
 from innkeeper.store.base import RowsWanted
-from innkeeper.tracker.comparing import Comparison
-from innkeeper.tracker.known_rows import KnownRows
-from innkeeper.tracker.nova_counting import count_instance
-from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.projecting import Projecting
-from innkeeper.tracker.row_differences import (
+from innkeeper.tracker.audit.comparing import Comparison
+from innkeeper.tracker.audit.known_rows import KnownRows
+from innkeeper.tracker.audit.row_differences import (
     Difference,
     of_device,
     of_instance,
@@ -30,6 +27,9 @@ from innkeeper.tracker.row_differences import (
     of_totals,
     told,
 )
+from innkeeper.tracker.nova.counting import count_instance
+from innkeeper.tracker.nova.projecting import Projecting
+from innkeeper.tracker.parts import Parts
 
 if TYPE_CHECKING:
     from innkeeper.store.nova.paging import Page

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from innkeeper.objects import Claim, Device, PciFunction, PlacedDevice
 from innkeeper.requests.offer import as_device
-from innkeeper.tracker.device_status import Facts, Hold, hold_of
-from innkeeper.tracker.nova_pools import NovaPools, order
+from innkeeper.tracker.nova.device_status import Facts, Hold, hold_of
+from innkeeper.tracker.nova.pools import NovaPools, order
 
 
 class Observed(Protocol):

@@ -26,8 +26,8 @@ from innkeeper.objects import (
 )
 from innkeeper.tracker.changes import Changes
 from innkeeper.tracker.claims import Claims
-from innkeeper.tracker.move_rules import require_movable
-from innkeeper.tracker.move_steps import departing, settled
+from innkeeper.tracker.moves.rules import require_movable
+from innkeeper.tracker.moves.steps import departing, settled
 from innkeeper.tracker.parts import Parts
 
 

@@ -17,7 +17,7 @@ from innkeeper.objects.request import DevicePattern
 from innkeeper.requests.nova_flavors import nova_flavor
 from innkeeper.requests.nova_requests import kinds_of, nova_requests
 from innkeeper.requests.numa_words.nova_placed import nova_of_placed
-from innkeeper.tracker.device_rows import request_id
+from innkeeper.tracker.nova.device_rows import request_id
 
 Resolve = Callable[[Request], Request]
 """A request with what its aliases stand for; BadRequest for one that nobody gave."""

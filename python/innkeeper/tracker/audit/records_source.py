@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from innkeeper.requests.remarks import Remark
 from innkeeper.store.rows import is_damaged
-from innkeeper.tracker.comparing import Comparison
+from innkeeper.tracker.audit.comparing import Comparison
 from innkeeper.tracker.parts import Parts
 
 

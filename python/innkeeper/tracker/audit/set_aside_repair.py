@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from innkeeper.objects import Finding
+from innkeeper.tracker.audit.repairing import Plan
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.repairing import Plan
 
 
 class SetAsideRepair:

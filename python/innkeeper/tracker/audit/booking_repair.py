@@ -7,10 +7,10 @@ from uuid import UUID
 
 from innkeeper.errors import InternalError, NotRepairable, StoreCorrupt
 from innkeeper.objects import Claim, Finding, Placement
+from innkeeper.tracker.audit.repairing import Plan
 from innkeeper.tracker.convert import placement_object
 from innkeeper.tracker.lapses import Cause
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.repairing import Plan
 
 
 class BookingRepair:

@@ -8,10 +8,10 @@ from innkeeper.objects import MigrationContext, PlacedDevice
 from innkeeper.objects.pci_device import PciDevice, PciDeviceList
 from innkeeper.requests.admission import Admission
 from innkeeper.requests.offer import as_device
-from innkeeper.tracker.booked import Booked, Resolve
-from innkeeper.tracker.device_book import DeviceBook
-from innkeeper.tracker.device_rows import device_row, device_uuid, request_id
-from innkeeper.tracker.nova_pools import DEV_TYPES
+from innkeeper.tracker.nova.booked import Booked, Resolve
+from innkeeper.tracker.nova.device_book import DeviceBook
+from innkeeper.tracker.nova.device_rows import device_row, device_uuid, request_id
+from innkeeper.tracker.nova.pools import DEV_TYPES
 
 
 class Contexts:

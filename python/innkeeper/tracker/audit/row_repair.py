@@ -7,9 +7,9 @@ from uuid import UUID
 from innkeeper.errors import NotRepairable
 from innkeeper.objects import Finding
 from innkeeper.objects.base import VersionedObject
+from innkeeper.tracker.audit.repairing import Plan
+from innkeeper.tracker.nova.projecting import Projecting
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.projecting import Projecting
-from innkeeper.tracker.repairing import Plan
 
 
 class RowRepair:

@@ -23,11 +23,11 @@ from innkeeper.objects import (
 from innkeeper.objects.host import Device
 from innkeeper.requests.admission import is_bridge
 from innkeeper.requests.strangers import Use
+from innkeeper.tracker.audit.repairing import Plan
 from innkeeper.tracker.changes import Change, Changes
 from innkeeper.tracker.convert import fingerprint, usage_object
-from innkeeper.tracker.dirt import after_use
+from innkeeper.tracker.devices.dirt import after_use
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.repairing import Plan
 from innkeeper.tracker.sync import refresh
 
 ADOPTED: Final = Holder(reason="adopted: it ran without a claim")

@@ -20,10 +20,10 @@ from innkeeper.objects.cordon import Cordon, CordonCause
 from innkeeper.objects.host import PciFunction
 from innkeeper.requests.device_specs import DeviceRule
 from innkeeper.requests.remarks import Remark
-from innkeeper.tracker.command import Outcome, run_command
 from innkeeper.tracker.cordon_table import Key, key_of
 from innkeeper.tracker.cordons import Cordons
-from innkeeper.tracker.leftovers import stop_leftovers
+from innkeeper.tracker.devices.command import Outcome, run_command
+from innkeeper.tracker.devices.leftovers import stop_leftovers
 from innkeeper.tracker.parts import Parts
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from typing import Final
 
 from innkeeper.objects import Claim, Migration, Move, MoveKind, MoveState, Side
 from innkeeper.requests.nova_flavors import nova_flavor
-from innkeeper.tracker.booked import Booked
+from innkeeper.tracker.nova.booked import Booked
 
 _COLD: Final[Mapping[MoveState | tuple[Side, MoveState], str]] = {
     (Side.DESTINATION, MoveState.CLAIMED): "pre-migrating",

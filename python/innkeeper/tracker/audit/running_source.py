@@ -13,7 +13,7 @@ from innkeeper.objects import Claim, ClaimState, PowerState, RunningInstance, Se
 from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
 from innkeeper.requests.remarks import Remark
 from innkeeper.requests.strangers import Use, cpus_of
-from innkeeper.tracker.comparing import Comparison
+from innkeeper.tracker.audit.comparing import Comparison
 from innkeeper.tracker.instances import Booked
 from innkeeper.tracker.parts import Parts
 

@@ -7,9 +7,9 @@ from functools import partial
 
 from innkeeper.objects import Claim, ClaimState, Finding, PowerState
 from innkeeper.requests.remarks import Remark
-from innkeeper.tracker.comparing import Comparison
+from innkeeper.tracker.audit.comparing import Comparison
+from innkeeper.tracker.audit.repairing import Plan
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.repairing import Plan
 
 
 class BootSource:

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from innkeeper.objects import Claim, ClaimState, Move, MoveKind, MoveState, Side
 from innkeeper.objects.instance import Instance
-from innkeeper.tracker.booked import Booked, Resolve
-from innkeeper.tracker.context_rows import Contexts
+from innkeeper.tracker.nova.booked import Booked, Resolve
+from innkeeper.tracker.nova.context_rows import Contexts
 
 _TASKS: Final = {
     (MoveKind.RESIZE, Side.DESTINATION): "resize_prep",

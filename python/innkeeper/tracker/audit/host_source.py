@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from innkeeper.requests.remarks import Remark
-from innkeeper.tracker.comparing import Comparison
+from innkeeper.tracker.audit.comparing import Comparison
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.sync import host_remarks
 

@@ -19,8 +19,8 @@ from innkeeper.errors import Draining, TooManyWatching
 from innkeeper.objects import Event
 from innkeeper.objects.event import EventFilter
 from innkeeper.store.base import HistoryPage
+from innkeeper.tracker.history.tokens import Token, parse_token, require_ledger
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.tokens import Token, parse_token, require_ledger
 
 PAGE: Final = 256
 """Events read at once."""

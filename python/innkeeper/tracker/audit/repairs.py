@@ -15,9 +15,9 @@ import structlog
 from innkeeper.errors import InnkeeperError, NotRepairable, UnknownFinding
 from innkeeper.objects import ChangeSet, Event, EventKind, Finding, Holder
 from innkeeper.objects.finding_kinds import FINDING_KINDS
-from innkeeper.tracker.findings import Findings, event_of
+from innkeeper.tracker.audit.findings import Findings, event_of
+from innkeeper.tracker.audit.repairing import Plan, Repair
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.repairing import Plan, Repair
 from innkeeper.tracker.writing import Step
 
 log = structlog.get_logger(__name__)

@@ -18,9 +18,9 @@ import anyio.to_thread
 from innkeeper import _core
 from innkeeper.objects import ClaimState, Inventory, Placement, Quantity
 from innkeeper.requests.remarks import Remark
-from innkeeper.tracker.comparing import Comparison
+from innkeeper.tracker.audit.comparing import Comparison
+from innkeeper.tracker.audit.stored_claims import IN_A_TURN, Look, StoredClaims
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.stored_claims import IN_A_TURN, Look, StoredClaims
 
 LIVE: Final = frozenset({ClaimState.PENDING, ClaimState.CONFIRMED})
 PAGE: Final = 1000

@@ -14,9 +14,9 @@ import orjson
 
 from innkeeper.objects import Device, PciFunction, PciKind
 from innkeeper.objects.pci_device import PciDevice, pci_device_of_checked
-from innkeeper.tracker.device_book import DeviceBook, Holding, Observed
-from innkeeper.tracker.device_status import status_of
-from innkeeper.tracker.nova_pools import DEV_TYPES
+from innkeeper.tracker.nova.device_book import DeviceBook, Holding, Observed
+from innkeeper.tracker.nova.device_status import status_of
+from innkeeper.tracker.nova.pools import DEV_TYPES
 
 COPIED_TAGS = ("managed", "live_migratable")
 """Tags that Nova copies into a device's record, unless null."""

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from innkeeper.errors import NotFound
 from innkeeper.objects import ChangeSet, ComputeNode, Service
-from innkeeper.tracker.nova_service import BINARY, ServiceRecord, is_up
+from innkeeper.tracker.nova.service import BINARY, ServiceRecord, is_up
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.writing import Step
 

@@ -17,7 +17,7 @@ from innkeeper.errors import UnknownFinding
 from innkeeper.objects import ChangeSet, Event, EventKind, Finding, Holder, Severity
 from innkeeper.objects.finding_kinds import FINDING_KINDS
 from innkeeper.requests.remarks import Remark
-from innkeeper.tracker.comparing import Comparison, Source
+from innkeeper.tracker.audit.comparing import Comparison, Source
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.writing import Step
 

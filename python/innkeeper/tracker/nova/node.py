@@ -11,9 +11,9 @@ from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.host import Disk
 from innkeeper.objects.pci_pool import PciDevicePoolList
 from innkeeper.requests.nova_flavors import GIB, gib_up
-from innkeeper.tracker.nova_service import BINARY
-from innkeeper.tracker.nova_stats import NodeStats
-from innkeeper.tracker.nova_totals import Totals
+from innkeeper.tracker.nova.service import BINARY
+from innkeeper.tracker.nova.stats import NodeStats
+from innkeeper.tracker.nova.totals import Totals
 
 
 def node_uuid(node: str) -> str:

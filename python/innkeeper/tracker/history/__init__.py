@@ -1,0 +1,1 @@
+"""History as it becomes durable, to whoever follows it."""

@@ -1,0 +1,1 @@
+"""Instances on their way between two claims."""

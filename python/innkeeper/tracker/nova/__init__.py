@@ -1,0 +1,1 @@
+"""What claims and the host mean for Nova's tables, as objects."""
