@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from innkeeper.api.views import SnapshotView, WatchedEvent
-from innkeeper.cli.client import Client, Query
+from innkeeper.cli.client import Client
 from innkeeper.cli.exits import say
+from innkeeper.cli.wire import Query
 from innkeeper.errors import (
     Draining,
     EventsForgotten,
