@@ -12,7 +12,15 @@ import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
 
 from innkeeper.config import Config
-from innkeeper.objects import ClaimSpec, DeviceRequest, Finding, Holder, Request
+from innkeeper.objects import (
+    ClaimSpec,
+    DeviceRequest,
+    Finding,
+    Holder,
+    MoveKind,
+    MoveSpec,
+    Request,
+)
 from innkeeper.objects.topology import GuestCell, GuestTopology
 from innkeeper.tracker import Tracker
 
@@ -155,6 +163,17 @@ async def test_a_move_that_names_the_node_and_has_no_claim_is_told(
         assert (finding.kind, finding.subject) == ("move_unclaimed", move)
         await write(database, "UPDATE migrations SET status = 'reverted'")
         assert (await tracker.audit(full=False)).findings == ()
+
+
+async def test_a_move_that_failed_is_over(make_tracker: MakeTracker, database: Path) -> None:
+    async with make_tracker(SPEC) as tracker:
+        instance = await place(tracker)
+        move = MoveSpec(id=uuid4(), kind=MoveKind.RESIZE)
+        spec = ClaimSpec(instance_uuid=instance, request=Request(vcpus=1), move=move)
+        await tracker.place(spec)
+        await tracker.fail_move(move.id, by=BY)
+        assert await ask(database, "SELECT status FROM migrations") == [("error",)]
+        assert (await tracker.audit()).findings == ()
 
 
 async def test_a_row_that_makes_no_sense_stops_no_other(

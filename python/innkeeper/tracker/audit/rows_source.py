@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 OVERLAP: Final = timedelta(minutes=1)
 """Before the last look: rows keep whole seconds, and a moment may be older than its write."""
+FAILED: Final = "error"
+"""Of a cold move: over, and nobody holds anything for it, though Nova lists it among those in progress."""
 IN_A_PAGE: Final = 128
 """Rows that are read before others get their turn."""
 IN_A_NEW_PAGE: Final = 24
@@ -170,6 +172,8 @@ class NovaRowsSource:
         move_id = _uuid(row.uuid) if row.is_set("uuid") else None
         ends = () if move_id is None else self._parts.register.of_move(move_id)
         subject = str(move_id or f"migration {row.id}")
+        if row.status == FAILED:
+            return
         if look.changing:
             look.left_out.add(subject)
         elif not any(end.move is not None and end.move.state.open for end in ends):
