@@ -2,7 +2,7 @@
 
 As a library, without daemon or database: `discover()` or `simulated(spec)` give a `Host`,
 `take_inventory(host)` says what of it may be handed out, and a `Ledger` of that books requests.
-A `Tracker` adds time, history and audits, over a `MemoryStore` or, durable, a `SqliteStore`.
+A `Tracker` adds time, history and audits, over a `MemoryStore` or, durable, a `SqliteStore` or a `SharedStore`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from innkeeper.requests.inventory import take_inventory
     from innkeeper.requests.overheads import with_overhead
     from innkeeper.store.memory_store import MemoryStore
+    from innkeeper.store.shared import SharedStore
     from innkeeper.store.sqlite import SqliteStore
     from innkeeper.tracker import Tracker
 
@@ -50,6 +51,7 @@ __all__ = [
     "NoFit",
     "Placement",
     "Request",
+    "SharedStore",
     "SqliteStore",
     "Tracker",
     "Undecided",
@@ -76,6 +78,7 @@ _HOMES = {
     "innkeeper.requests.inventory": ("take_inventory",),
     "innkeeper.requests.overheads": ("with_overhead",),
     "innkeeper.store.memory_store": ("MemoryStore",),
+    "innkeeper.store.shared": ("SharedStore",),
     "innkeeper.store.sqlite": ("SqliteStore",),
     "innkeeper.tracker": ("Tracker",),
 }

@@ -49,6 +49,9 @@ InnkeeperError
  |   |- StoreTooNew         store_too_new
  |   |- StoreFenced         store_fenced       another owner took this ledger
  |   |- StoreForeign        store_foreign      the ledger is another machine's, or another name's
+ |   |- StoreUnreachable    store_unreachable  the database server does not answer
+ |   |- StoreMissing        store_missing      the database lacks innkeeper's tables
+ |   |- StoreUnsupported    store_unsupported  a server, or version of one, that no store can be on
  |   |- OutcomeUnknown      outcome_unknown    the write may or may not be durable
  |- InternalError           internal           a bug
 
@@ -378,6 +381,24 @@ class StoreForeign(StoreError):
     """The ledger is another machine's, or its claims are kept under another node's name."""
 
     code = "store_foreign"
+
+
+class StoreUnreachable(StoreError):
+    """The database server does not answer; nothing was written."""
+
+    code = "store_unreachable"
+
+
+class StoreMissing(StoreError):
+    """The shared database lacks innkeeper's tables, which a daemon never makes there."""
+
+    code = "store_missing"
+
+
+class StoreUnsupported(StoreError):
+    """No store can be on that server: too old, of another kind, or its driver is not installed."""
+
+    code = "store_unsupported"
 
 
 class OutcomeUnknown(StoreError):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 from uuid import UUID, uuid4
 
 import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contract.shared_databases import SERVERS, SharedDatabase, shared_database
 from tests.unit.store.made import (
     NODE,
     START,
@@ -49,6 +51,7 @@ from innkeeper.store.digests import digest_of_claim
 from innkeeper.store.memory import Memory
 from innkeeper.store.memory_store import MemoryStore
 from innkeeper.store.ownership import LOCK_NAME
+from innkeeper.store.shared import SharedStore
 from innkeeper.store.sqlite import SqliteStore
 
 LIVE = frozenset({ClaimState.PENDING, ClaimState.CONFIRMED})
@@ -57,14 +60,24 @@ LIVE = frozenset({ClaimState.PENDING, ClaimState.CONFIRMED})
 class Site:
     """A place where stores of one kind open the same records, one after another or as rivals."""
 
-    def __init__(self, kind: str, directory: Path) -> None:
+    def __init__(self, make: Callable[[], Store], directory: Path | None = None) -> None:
+        self.make = make
         self._directory = directory
-        self._memory = Memory() if kind == "memory" else None
 
-    def make(self) -> Store:
-        if self._memory is not None:
-            return MemoryStore(self._memory, node=NODE)
-        return SqliteStore(self._directory / "innkeeper.sqlite3", node=NODE, clock=SystemClock())
+    @classmethod
+    def on_disk(cls, directory: Path) -> Self:
+        path = directory / "innkeeper.sqlite3"
+        return cls(lambda: SqliteStore(path, node=NODE, clock=SystemClock()), directory)
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        memory = Memory()
+        return cls(lambda: MemoryStore(memory, node=NODE))
+
+    @classmethod
+    def on_server(cls, database: SharedDatabase) -> Self:
+        database.clear()
+        return cls(lambda: SharedStore(database.address, node=NODE))
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Store]:
@@ -77,15 +90,28 @@ class Site:
 
     @asynccontextmanager
     async def rival(self) -> AsyncIterator[Store]:
-        """A second owner, as when somebody removed the lock of the first."""
-        await anyio.Path(self._directory / LOCK_NAME).unlink(missing_ok=self._memory is not None)
+        """A second owner, as when somebody removed the lock of the first where there is one."""
+        if self._directory is not None:
+            await anyio.Path(self._directory / LOCK_NAME).unlink()
         async with self.opened() as store:
             yield store
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
-    return Site(request.param, tmp_path)
+@pytest.fixture(scope="module", params=["sqlite", "memory", *SERVERS])
+def database(request: pytest.FixtureRequest) -> Iterator[SharedDatabase | str]:
+    """Made once, for that takes longer than most of the tests."""
+    if request.param not in SERVERS:
+        yield request.param
+        return
+    with shared_database(request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def site(database: SharedDatabase | str, tmp_path: Path) -> Site:
+    if isinstance(database, SharedDatabase):
+        return Site.on_server(database)
+    return Site.in_memory() if database == "memory" else Site.on_disk(tmp_path)
 
 
 @pytest.fixture
@@ -194,7 +220,7 @@ def test_lists_are_the_latest_forms_that_match_in_pages(
     instance_uuid: UUID | None,
     limit: int,
 ) -> None:
-    site = Site("sqlite", tmp_path_factory.mktemp("history"))
+    site = Site.on_disk(tmp_path_factory.mktemp("history"))
 
     async def check() -> None:
         async with site.opened() as store:

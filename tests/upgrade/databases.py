@@ -45,7 +45,13 @@ SERVERS: Final = {
     "postgresql": "postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
     "mysql": "mysql+pymysql://root@127.0.0.1:3306/?charset=utf8mb4",
 }
-"""Where servers are looked for, unless TEST_INNKEEPER_POSTGRESQL or _MYSQL says otherwise."""
+"""Where servers are looked for, unless a variable says otherwise."""
+VARIABLES: Final = {
+    "postgresql": "TEST_INNKEEPER_POSTGRESQL",
+    "mysql": "TEST_INNKEEPER_MARIADB",
+}
+REQUIRE: Final = "TEST_INNKEEPER_REQUIRE"
+"""`all`: a server that is not there is a failure."""
 
 _KINDS: Final[dict[str, Any]] = {
     "INTEGER": Integer(),
@@ -60,7 +66,7 @@ _KINDS: Final[dict[str, Any]] = {
 @contextmanager
 def database(release: str, engine: str) -> Iterator[Engine]:
     """A new database with the tables of a release; it goes at the end."""
-    with _empty(engine) as made:
+    with empty(engine) as made:
         with made.begin() as connection:
             build(connection, release, engine)
         yield made
@@ -108,7 +114,7 @@ def _index(index: dict[str, Any]) -> Index:
 
 
 @contextmanager
-def _empty(engine: str) -> Iterator[Engine]:
+def empty(engine: str) -> Iterator[Engine]:
     if engine == "sqlite":
         made = _sqlite()
         yield made
@@ -140,11 +146,14 @@ def _by_the_book(connection: Any, _record: object) -> None:
 
 def server(engine: str) -> URL:
     """The server's address; the test is skipped with the reason where none answers."""
-    url = make_url(os.environ.get(f"TEST_INNKEEPER_{engine.upper()}", SERVERS[engine]))
+    url = make_url(os.environ.get(VARIABLES[engine], SERVERS[engine]))
     try:
         _execute(create_engine(url, poolclass=NullPool), "SELECT 1")
     except (OperationalError, ModuleNotFoundError) as error:
-        pytest.skip(f"no {engine} at {url.render_as_string()}: {str(error).splitlines()[0]}")
+        reason = f"no {engine} at {url.render_as_string()}: {str(error).splitlines()[0]}"
+        if os.environ.get(REQUIRE) == "all":
+            pytest.fail(reason)
+        pytest.skip(reason)
     return url
 
 

@@ -61,6 +61,9 @@ STATUS_BY_CODE: Final = {
     "store_too_new": 503,
     "store_fenced": 503,
     "store_foreign": 503,
+    "store_unreachable": 503,
+    "store_missing": 503,
+    "store_unsupported": 503,
     "outcome_unknown": 503,
     "internal": 500,
 }

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, Self
 
 from sqlalchemy import Connection, func, insert, select
 
 from innkeeper.errors import StoreForeign
 from innkeeper.objects import Event, EventKind
+from innkeeper.store.address import Place
 from innkeeper.store.base import Machine
 from innkeeper.store.rows import EPOCH, MICROSECOND, event_row
-from innkeeper.store.tables import claims, events
+from innkeeper.store.tables import claims, events, ledgers
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Belonging:
         rebooted = None not in (self.boot_id, visit.boot_id) and self.boot_id != visit.boot_id
         return rebooted or self.is_foreign(visit)
 
-    def require_own(self, visit: Visit, path: Path) -> None:
+    def require_own(self, visit: Visit, path: Place) -> None:
         """Before anything is written.
 
         Raises:
@@ -127,12 +127,14 @@ class Arrival:
         return None if since is None else EPOCH + since * MICROSECOND
 
 
-def require_no_other_name(connection: Connection, path: Path, node: str) -> None:
-    """Before a node's first ledger is begun: claims under another name would not be seen.
+def require_no_other_name(connection: Connection, path: Place, node: str) -> None:
+    """Before a host's first ledger is begun: claims under another name would not be seen.
 
     Raises:
         StoreForeign: there are such claims.
     """
+    if connection.execute(select(ledgers.c.node).where(ledgers.c.node == node)).first():
+        return
     held = select(claims.c.node, func.count()).where(claims.c.live == 1).group_by(claims.c.node)
     found = connection.execute(held.order_by(claims.c.node)).first()
     if found is None:

@@ -22,6 +22,7 @@ from innkeeper.store.batch import CLAIMS
 from innkeeper.store.engines import ask_pragma
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.host_rows import replace_cordons
+from innkeeper.store.nova.writing import Database
 from innkeeper.store.opening import Opening, open_database, sibling
 from innkeeper.store.rows import EPOCH, MICROSECOND, claim_row, cordon_change
 from innkeeper.store.salvage import Salvage, read_what_is_left
@@ -42,6 +43,7 @@ class Possession:
     rebuilt_claims: int = 0
     rebuilt_cordons: int = 0
     unreadable_cordons: int | None = 0
+    database: Database = Database.EMBEDDED
 
 
 def open_or_rebuild(path: Path, opening: Opening) -> Possession:

@@ -1,4 +1,4 @@
-"""What went wrong underneath, in words for people.
+"""What went wrong underneath, in words for people; of servers see `server_faults`.
 
 SQLite's result codes: https://www.sqlite.org/rescode.html
 """
@@ -17,11 +17,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from innkeeper.errors import (
     InnkeeperError,
     InternalError,
+    OutcomeUnknown,
     StoreCorrupt,
     StoreError,
     StoreFull,
     StoreLocked,
 )
+from innkeeper.store.address import Address, Place
+from innkeeper.store.server_faults import as_server_error, was_undone
 
 PRIMARY = 0xFF
 """The low byte of an extended result code is the code it refines."""
@@ -52,11 +55,11 @@ def result_code(error: BaseException) -> int | None:
 
 def proves_not_written(error: BaseException) -> bool:
     """Whether a COMMIT that failed so cannot have become durable."""
-    return result_code(error) in FAILED_WRITES
+    return result_code(error) in FAILED_WRITES or was_undone(error)
 
 
 @contextmanager
-def told_as_store_error(path: Path) -> Iterator[None]:
+def told_as_store_error(path: Place) -> Iterator[None]:
     """Raise whatever goes wrong with this database as one of innkeeper's errors."""
     try:
         yield
@@ -66,16 +69,46 @@ def told_as_store_error(path: Path) -> Iterator[None]:
         raise as_store_error(error, path) from error
 
 
-def as_store_error(error: BaseException, path: Path) -> InnkeeperError:
+def as_store_error(error: BaseException, path: Place) -> InnkeeperError:
     """The error that says this to a person; what nobody foresaw is an `InternalError`."""
     if isinstance(error, InnkeeperError):
         return error
+    if isinstance(path, Address):
+        return _of_server(error, path)
     if isinstance(error, OSError):
         return _of_system(error, path)
     code = result_code(error)
     if code is None:
         return _of_driver(error, path)
     return _of_sqlite(code, error, path)
+
+
+def unknown_outcome(path: Place) -> OutcomeUnknown:
+    """What whoever waits for a COMMIT is told when nobody knows how it ended."""
+    what = (
+        f"The connection was lost while {path} committed"
+        if isinstance(path, Address)
+        else f"The disk failed while {path} was synced"
+    )
+    return OutcomeUnknown(
+        f"{what}: the write may or may not last. It is looked up until it is known", path=str(path)
+    )
+
+
+def still_in_doubt(path: Place) -> StoreError:
+    """What whoever comes after that is told."""
+    whose = "server's" if isinstance(path, Address) else "kernel's"
+    return StoreError(
+        f"An earlier write to {path} failed and its outcome is not known yet; "
+        f"nothing more is written until it is. See the {whose} log",
+        path=str(path),
+    )
+
+
+def _of_server(error: BaseException, address: Address) -> InnkeeperError:
+    if isinstance(error, DBAPIError):
+        return as_server_error(error, address)
+    return _unforeseen(error)
 
 
 def _of_sqlite(code: int, error: BaseException, path: Path) -> StoreError:
@@ -112,6 +145,10 @@ def _of_system(error: OSError, path: Path) -> StoreError:
 def _of_driver(error: BaseException, path: Path) -> InnkeeperError:
     if isinstance(error, DBAPIError | sqlite3.Error):
         return StoreError(f"{path} could not be used ({_cause(error)})", path=str(path))
+    return _unforeseen(error)
+
+
+def _unforeseen(error: BaseException) -> InternalError:
     return InternalError(f"The store failed unexpectedly ({type(error).__name__}: {error})")
 
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from innkeeper.clock import Clock
 from innkeeper.objects.releases import RELEASES
 from innkeeper.store.damage import Possession
 from innkeeper.store.engines import reader_engine
 from innkeeper.store.memory import Memory
 from innkeeper.store.opening import Opening, open_memory
-from innkeeper.store.sqlite import SqliteStore
+from innkeeper.store.reads import FileReads, Reads
+from innkeeper.store.sql_store import SqlStore
 
 _NOWHERE: Final = Path("(in memory)")
 """What messages call it."""
 
 
-class MemoryStore(SqliteStore):
+class MemoryStore(SqlStore):
     """The same statements on the same engine as `SqliteStore`; all is gone with the process.
 
     A read may wait for a write, which takes microseconds here.
@@ -43,11 +42,5 @@ class MemoryStore(SqliteStore):
     def _let_go(self) -> None:
         """Nobody else can have it."""
 
-    def _reader_engine(self) -> AsyncEngine:
-        return reader_engine(self._memory)
-
-    async def list_set_aside(self) -> tuple[str, ...]:  # noqa: D102
-        return ()
-
-    async def mark_seen(self, path: str) -> str | None:  # noqa: D102
-        return None
+    def _reads(self) -> Reads:
+        return FileReads(reader_engine(self._memory))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
-from anyio import CancelScope
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from innkeeper.objects import Instance, Migration, PciDevice
+from innkeeper.store.address import Place
 from innkeeper.store.base import RowsWanted
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.nova.paging import Page
 from innkeeper.store.nova.projection import Projection
+from innkeeper.store.reads import Reads
 
 T = TypeVar("T")
 
@@ -22,8 +21,8 @@ T = TypeVar("T")
 class NovaReader:
     """Reads the projection of one database."""
 
-    def __init__(self, engine: AsyncEngine, path: Path, projection: Projection) -> None:
-        self._engine = engine
+    def __init__(self, reads: Reads, path: Place, projection: Projection) -> None:
+        self._reads = reads
         self._path = path
         self._projection = projection
 
@@ -48,8 +47,5 @@ class NovaReader:
         )
 
     async def _read(self, read: Callable[[Connection], Page[T]]) -> Page[T]:
-        page: Page[T] = Page((), (), None)
-        with told_as_store_error(self._path), CancelScope(shield=True):
-            async with self._engine.connect() as connection:
-                page = await connection.run_sync(read)
-        return page
+        with told_as_store_error(self._path):
+            return await self._reads.run(read)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from innkeeper.errors import StoreCorrupt, StoreError, StoreTooNew
+from innkeeper.store.address import Place
 from innkeeper.store.base import NOBODY, Machine
 from innkeeper.store.batch import Owner, Position
 from innkeeper.store.belonging import (
@@ -95,7 +96,8 @@ def _take_possession(
 ) -> Transactions:
     with connection.begin():
         _require_tables(connection, path)
-        taken = _take_ledger(connection, path, opening)
+        require_no_other_name(connection, path, opening.node)
+        taken = take_ledger(connection, path, opening)
     return Transactions(path, engine, connection, *taken)
 
 
@@ -136,11 +138,22 @@ def _require_tables(connection: Connection, path: Path) -> None:
     metadata.create_all(connection)
     add_missing_columns(connection, metadata)
     nova_metadata.create_all(connection)
-    found = connection.execute(select(schema.c.version, schema.c.oldest_reader)).first()
+    found = read_version(connection, path)
     if found is None:
         ours = {"version": VERSION, "oldest_reader": OLDEST_READER}
         connection.execute(insert(schema), ours)
-    elif found.oldest_reader > VERSION:
+    elif found.version < VERSION:
+        connection.execute(update(schema).values(version=VERSION, oldest_reader=OLDEST_READER))
+
+
+def read_version(connection: Connection, path: Place) -> Row[Any] | None:
+    """What the tables say of themselves; null before anybody wrote it.
+
+    Raises:
+        StoreTooNew: a newer innkeeper wrote them and says that this one may not follow.
+    """
+    found = connection.execute(select(schema)).first()
+    if found is not None and found.oldest_reader > VERSION:
         raise StoreTooNew(
             f"{path} was written by a newer innkeeper (tables of version {found.version}, to be "
             f"read from version {found.oldest_reader} on; this one knows {VERSION}). Install the "
@@ -150,19 +163,22 @@ def _require_tables(connection: Connection, path: Path) -> None:
             oldest_reader=found.oldest_reader,
             known=VERSION,
         )
-    elif found.version < VERSION:
-        connection.execute(update(schema).values(version=VERSION, oldest_reader=OLDEST_READER))
+    return found
 
 
-def _take_ledger(
-    connection: Connection, path: Path, opening: Opening
+def take_ledger(
+    connection: Connection, path: Place, opening: Opening
 ) -> tuple[Owner, Position, Arrival]:
+    """The ledger under a new epoch: one is begun, or the one that is there is taken.
+
+    Raises:
+        StoreForeign: it is another machine's.
+    """
     mine = ledgers.c.node == opening.node
-    found = connection.execute(select(ledgers).where(mine)).first()
+    found = connection.execute(select(ledgers).where(mine).with_for_update()).first()
     ledger = uuid4() if found is None or found.uuid is None else UUID(found.uuid)
     visit: dict[str, Any] = {"opened_us": opening.now_us, "uuid": str(ledger)}
     if found is None:
-        require_no_other_name(connection, path, opening.node)
         after = NOT_KNOWN.after(opening.visit)
         first = {"node": opening.node, "generation": 0, "epoch": 1, "sequence": 0, "forgotten": 0}
         connection.execute(insert(ledgers), {**first, **visit, **after.columns()})

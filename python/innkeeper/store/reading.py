@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
-from anyio import CancelScope
 from anyio.lowlevel import checkpoint
-from sqlalchemy import Column, LargeBinary, Row, Select, Table, cast, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Column, Connection, Row, Select, Table, select
 
 from innkeeper.errors import StoreCorrupt
 from innkeeper.objects import Claim, ClaimState, ComputeNode, Cordon, Event, Finding, Service
 from innkeeper.objects.event import EventFilter
+from innkeeper.store.address import Place
 from innkeeper.store.base import ClaimDigest, HistoryPage, Recorded
-from innkeeper.store.digests import digest_of
+from innkeeper.store.digests import bytes_of, digest_of
 from innkeeper.store.faults import told_as_store_error
 from innkeeper.store.history import of_wanted, old_events, require_kept, standing
 from innkeeper.store.nova.projection import Projection
+from innkeeper.store.reads import Reads
 from innkeeper.store.rows import is_damaged, microseconds, parse_body, read_cordon
 from innkeeper.store.tables import batches, claims, cordons, events, findings
 
@@ -38,9 +37,9 @@ ROWS_IN_A_TURN: Final = 64
 class Reader:
     """Reads one node's rows; a row whose text is damaged is left out of lists, and logged once."""
 
-    def __init__(self, engine: AsyncEngine, path: Path, node: str, projection: Projection) -> None:
+    def __init__(self, reads: Reads, path: Place, node: str, projection: Projection) -> None:
         self._projection = projection
-        self._engine = engine
+        self._reads = reads
         self._path = path
         self._node = node
         self._unreadable: dict[str, set[str]] = {
@@ -59,7 +58,7 @@ class Reader:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        await self._engine.dispose()
+        await self._reads.close()
 
     async def find_claim(self, claim_id: UUID) -> Claim | None:
         """One claim by its id.
@@ -97,7 +96,7 @@ class Reader:
     ) -> tuple[ClaimDigest, ...]:
         """Of live claims, by ascending id."""
         # As bytes: text that is no UTF-8 is a difference like any other.
-        text = cast(claims.c.body, LargeBinary).label("text")
+        text = bytes_of(claims.c.body).label("text")
         query = select(claims.c.id.label("key"), text).where(claims.c.node == self._node)
         query = _of_states(query, _LIVE).limit(limit)
         if since is not None:
@@ -156,15 +155,17 @@ class Reader:
     async def list_services(self, host: str) -> tuple[Service, ...]:
         """What Nova's tables say of the services of a host."""
         with told_as_store_error(self._path):
-            async with self._engine.connect() as connection:
-                page = await connection.run_sync(self._projection.read_services, host)
+            page = await self._reads.run(
+                lambda connection: self._projection.read_services(connection, host)
+            )
         return page.objects
 
     async def list_compute_nodes(self, host: str) -> tuple[ComputeNode, ...]:
         """What Nova's tables say of the nodes of a host."""
         with told_as_store_error(self._path):
-            async with self._engine.connect() as connection:
-                page = await connection.run_sync(self._projection.read_compute_nodes, host)
+            page = await self._reads.run(
+                lambda connection: self._projection.read_compute_nodes(connection, host)
+            )
         return page.objects
 
     async def list_cordons(self) -> tuple[Cordon, ...]:
@@ -221,21 +222,17 @@ class Reader:
         return tuple(found)
 
     async def _fetch(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        rows: Sequence[Row[Any]] = ()
-        with told_as_store_error(self._path), CancelScope(shield=True):
-            async with self._engine.connect() as connection:
-                rows = (await connection.execute(query)).all()
-        return rows
+        with told_as_store_error(self._path):
+            return await self._reads.run(lambda connection: connection.execute(query).all())
 
     async def _fetch_together(self, *queries: Select[Any]) -> list[Sequence[Row[Any]]]:
         """The rows of several queries, all of one moment."""
-        found: list[Sequence[Row[Any]]] = []
-        with told_as_store_error(self._path), CancelScope(shield=True):
-            async with self._engine.connect() as connection:
-                # The driver begins none for what only reads.
-                await connection.exec_driver_sql("BEGIN")
-                found += [(await connection.execute(query)).all() for query in queries]
-        return found
+
+        def work(connection: Connection) -> list[Sequence[Row[Any]]]:
+            return [connection.execute(query).all() for query in queries]
+
+        with told_as_store_error(self._path):
+            return await self._reads.at_one_moment(work)
 
     async def _parse(
         self, rows: Sequence[Row[Any]], read: Callable[[Row[Any]], T | None]

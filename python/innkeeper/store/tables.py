@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects import mysql
 
 VERSION: Final = 4
 """Of the tables as this release writes them."""
@@ -36,14 +37,32 @@ what it holds would be given to somebody else.
 
 metadata = MetaData()
 
-_NODE = String(255)
-_UUID = String(36)
+_MARIADB = ("mysql", "mariadb")
 
+
+def _word(length: int) -> String:
+    """A word that is itself alone: not in capitals, not with a blank behind it; in order of code points."""
+    as_bytes = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_nopad_bin")
+    named = String(length).with_variant(String(length, collation="C"), "postgresql")
+    return named.with_variant(as_bytes, *_MARIADB)
+
+
+#: MariaDB's TEXT ends at 65,535 bytes.
+_BODY = Text().with_variant(
+    mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_nopad_bin"), *_MARIADB
+)
+_NODE = _word(255)
+_UUID = _word(36)
+
+#: `projection` says whose Nova's tables in a shared database are (`nova.writing.Database`); null is the
+#: store's own.
 schema = Table(
     "innkeeper_schema",
     metadata,
     Column("version", Integer, nullable=False),
     Column("oldest_reader", Integer, nullable=False),
+    Column("projection", _word(16)),
+    mysql_engine="InnoDB",
 )
 
 #: One row for each ledger. Its update is the fence that begins every batch, and the row lock under
@@ -56,13 +75,14 @@ ledgers = Table(
     Column("generation", BigInteger, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("sequence", BigInteger, nullable=False),
-    Column("boot_id", String(64)),
+    Column("boot_id", _word(64)),
     Column("opened_us", BigInteger, nullable=False),
     Column("uuid", _UUID),
     Column("forgotten", BigInteger),
-    Column("machine_id", String(64)),
-    Column("hostname", String(255)),
+    Column("machine_id", _word(64)),
+    Column("hostname", _word(255)),
     Column("booted_us", BigInteger),
+    mysql_engine="InnoDB",
 )
 
 claims = Table(
@@ -71,12 +91,13 @@ claims = Table(
     Column("node", _NODE, primary_key=True),
     Column("id", _UUID, primary_key=True),
     Column("live", SmallInteger, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", _word(16), nullable=False),
     Column("instance_uuid", _UUID),
     Column("updated_us", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", _BODY, nullable=False),
     Index("innkeeper_claims_live", "node", "live", "id"),
     Index("innkeeper_claims_instance", "node", "instance_uuid", "id"),
+    mysql_engine="InnoDB",
 )
 
 events = Table(
@@ -84,34 +105,37 @@ events = Table(
     metadata,
     Column("node", _NODE, primary_key=True),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("kind", String(32), nullable=False),
+    Column("kind", _word(32), nullable=False),
     Column("claim_id", _UUID),
     Column("instance_uuid", _UUID),
     Column("at_us", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", _BODY, nullable=False),
     Column("generation", BigInteger),
     Index("innkeeper_events_claim", "node", "claim_id", "sequence"),
     Index("innkeeper_events_instance", "node", "instance_uuid", "sequence"),
+    mysql_engine="InnoDB",
 )
 
 findings = Table(
     "innkeeper_findings",
     metadata,
     Column("node", _NODE, primary_key=True),
-    Column("id", String(64), primary_key=True),
-    Column("kind", String(64), nullable=False),
+    Column("id", _word(64), primary_key=True),
+    Column("kind", _word(64), nullable=False),
     Column("cleared_us", BigInteger),
-    Column("body", Text, nullable=False),
+    Column("body", _BODY, nullable=False),
+    mysql_engine="InnoDB",
 )
 
 devices = Table(
     "innkeeper_devices",
     metadata,
     Column("node", _NODE, primary_key=True),
-    Column("address", String(32), primary_key=True),
-    Column("vendor_id", String(4), nullable=False),
-    Column("product_id", String(4), nullable=False),
-    Column("body", Text, nullable=False),
+    Column("address", _word(32), primary_key=True),
+    Column("vendor_id", _word(4), nullable=False),
+    Column("product_id", _word(4), nullable=False),
+    Column("body", _BODY, nullable=False),
+    mysql_engine="InnoDB",
 )
 
 #: What takes no new claims; a cordon that was lifted has no row, only events.
@@ -119,10 +143,11 @@ cordons = Table(
     "innkeeper_cordons",
     metadata,
     Column("node", _NODE, primary_key=True),
-    Column("kind", String(16), primary_key=True),
-    Column("subject", String(255), primary_key=True),
-    Column("cause", String(16), primary_key=True),
-    Column("body", Text, nullable=False),
+    Column("kind", _word(16), primary_key=True),
+    Column("subject", _word(255), primary_key=True),
+    Column("cause", _word(16), primary_key=True),
+    Column("body", _BODY, nullable=False),
+    mysql_engine="InnoDB",
 )
 
 #: One row for each batch of the last hour with the ids of its change sets, in order: whether an
@@ -133,5 +158,6 @@ batches = Table(
     Column("node", _NODE, primary_key=True),
     Column("generation", BigInteger, primary_key=True, autoincrement=False),
     Column("committed_us", BigInteger, nullable=False),
-    Column("change_sets", Text, nullable=False),
+    Column("change_sets", _BODY, nullable=False),
+    mysql_engine="InnoDB",
 )

@@ -1,8 +1,9 @@
 """Transactions of a ledger's owner, each written, not written or unknown.
 
 *Unknown*: the sync of COMMIT failed. The frames may lie whole behind the end of the log, and a
-recovery would find them there; only a later commit, which overwrites them, makes it certain. Until
-one succeeds, nothing else is written.
+recovery would find them there; only a later commit, which overwrites them, makes it certain. Or the
+connection to a server was lost during COMMIT, which may still be under way there: it holds the lock on
+the ledger's row until it ends, and the look waits for that. Until one succeeds, nothing else is written.
 """
 
 from __future__ import annotations
@@ -11,16 +12,22 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, bindparam, select
 
-from innkeeper.errors import OutcomeUnknown, StoreError, StoreFenced
+from innkeeper.errors import InnkeeperError, StoreError, StoreFenced
+from innkeeper.store.address import Place
 from innkeeper.store.batch import Owner, Position, fenced, pass_fence
 from innkeeper.store.belonging import Arrival
-from innkeeper.store.faults import as_store_error, proves_not_written
+from innkeeper.store.faults import (
+    as_store_error,
+    proves_not_written,
+    still_in_doubt,
+    unknown_outcome,
+)
+from innkeeper.store.server_faults import may_go_again
 from innkeeper.store.tables import batches, ledgers
 
 log = structlog.get_logger(__name__)
@@ -33,8 +40,15 @@ Work = Callable[[Connection, Position], tuple[Position, T]]
 SETTLE_PAUSES: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds before each attempt to learn how a COMMIT ended, until its callers are told `unknown`."""
 
-_LEDGER = select(ledgers.c.epoch, ledgers.c.generation, ledgers.c.sequence).where(
-    ledgers.c.node == bindparam("key_node")
+AGAIN_SECONDS = 3.0
+"""How long after its begin a transaction that a server undid, or that lost its connection, is run anew."""
+AGAIN_PAUSE = 0.05
+"""Seconds before the first time; twice as long before each next one."""
+
+_LEDGER = (
+    select(ledgers.c.epoch, ledgers.c.generation, ledgers.c.sequence)
+    .where(ledgers.c.node == bindparam("key_node"))
+    .with_for_update()
 )
 _BATCH = select(batches.c.generation).where(
     batches.c.node == bindparam("key_node"), batches.c.generation == bindparam("of_generation")
@@ -45,7 +59,7 @@ _BATCH = select(batches.c.generation).where(
 class Transactions:
     """Owns the connection that writes; for one thread at a time."""
 
-    path: Path
+    path: Place
     engine: Engine
     connection: Connection
     owner: Owner
@@ -71,9 +85,16 @@ class Transactions:
         self.settle()
         if self._fenced:
             raise fenced(self.owner)
-        after, answer = self._execute(work)
-        self._commit(after)
-        return answer
+        end, pause = time.monotonic() + AGAIN_SECONDS, AGAIN_PAUSE
+        while True:
+            try:
+                return self._run_once(work)
+            except InnkeeperError as error:
+                if self.in_doubt or not may_go_again(error.__cause__) or time.monotonic() > end:
+                    raise
+                log.warning("transaction run anew", path=str(self.path), cause=error.message)
+            time.sleep(pause)
+            pause *= 2
 
     def settle(self) -> None:
         """Find out how a transaction of unknown outcome ended, if there is one.
@@ -82,17 +103,18 @@ class Transactions:
             StoreError: it is still unknown.
         """
         if self._doubt is not None and self._try_settle(self._doubt) is None:
-            raise StoreError(
-                f"An earlier write to {self.path} failed and its outcome is not known yet; "
-                "nothing more is written until it is. See the kernel's log",
-                path=str(self.path),
-            )
+            raise still_in_doubt(self.path)
 
     def close(self) -> None:
         """Let go of the database."""
         with suppress(Exception):
             self.connection.close()
         self.engine.dispose()
+
+    def _run_once(self, work: Work[T]) -> T:
+        after, answer = self._execute(work)
+        self._commit(after)
+        return answer
 
     def _execute(self, work: Work[T]) -> tuple[Position, T]:
         try:
@@ -128,7 +150,8 @@ class Transactions:
             if transaction := self.connection.get_transaction():
                 transaction.rollback()
         with suppress(Exception):
-            self.connection.connection.rollback()
+            if not self.connection.invalidated:
+                self.connection.connection.rollback()
 
     def _find_outcome(self, after: Position, cause: Exception) -> bool:
         log.error("outcome of commit unknown", path=str(self.path), cause=str(cause))
@@ -139,11 +162,7 @@ class Transactions:
             if written is not None:
                 log.warning("outcome of commit found", written=written)
                 return written
-        raise OutcomeUnknown(
-            f"The disk failed while {self.path} was synced: the write may or may not last. "
-            "It is looked up until it is known",
-            path=str(self.path),
-        ) from cause
+        raise unknown_outcome(self.path) from cause
 
     def _try_settle(self, doubt: Position) -> bool | None:
         """Whether the transaction in doubt was written; None while that cannot be known."""

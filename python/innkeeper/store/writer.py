@@ -15,7 +15,13 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 from sqlalchemy import Connection
 
-from innkeeper.errors import InnkeeperError, OutcomeUnknown, StoreFenced, StoreLocked
+from innkeeper.errors import (
+    InnkeeperError,
+    OutcomeUnknown,
+    StoreFenced,
+    StoreLocked,
+    StoreUnreachable,
+)
 from innkeeper.store.base import Commit, StoreStatistics
 from innkeeper.store.batch import Batcher, Position
 from innkeeper.store.nova.projection import Projection
@@ -31,7 +37,7 @@ MOST_CHANGE_SETS: Final = 512
 MOST_BYTES: Final = 8 * 2**20
 """Of JSON in one batch; a change set that is larger goes alone."""
 
-SHARED_FAULTS = (StoreLocked, StoreFenced, OutcomeUnknown)
+SHARED_FAULTS = (StoreLocked, StoreFenced, StoreUnreachable, OutcomeUnknown)
 """Of these no single change set is guilty: trying each alone would only repeat them."""
 
 Errand = Callable[[Transactions], Any]
