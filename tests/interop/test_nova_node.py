@@ -57,7 +57,7 @@ async def test_nova_reads_the_node_and_finds_its_service_up(tmp_path: Path, nova
         with anyio.fail_after(30):
             while (seen := await answer())["service"][1] < 1:
                 await anyio.sleep(0.2)
-        await tracker.force_service_down(forced=True)
+        await tracker.force_service_down(forced=True, by=HOLDER)
         forced = await answer()
     assert seen["uuid"] == node_uuid("blade")
     assert (seen["running_vms"], seen["ratios"], seen["metrics"]) == (2, [4.0, 1.5, 1.0], None)

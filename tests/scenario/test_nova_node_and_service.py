@@ -13,13 +13,25 @@ from uuid import uuid4
 import anyio
 import anyio.to_thread
 import pytest
+from structlog.testing import capture_logs
 from tests.scenario.conftest import MakeTracker, VirtualClock
 from tests.scenario.test_nova_tables import Rows
 
 from innkeeper.config import Config
 from innkeeper.drivers.simulated import SimulatedDriver
 from innkeeper.errors import StoreFull
-from innkeeper.objects import ChangeSet, Claim, ClaimSpec, ComputeNode, CordonKind, Holder, Request
+from innkeeper.objects import (
+    ChangeSet,
+    Claim,
+    ClaimSpec,
+    ComputeNode,
+    CordonKind,
+    EventKind,
+    Holder,
+    MoveKind,
+    MoveSpec,
+    Request,
+)
 from innkeeper.store.base import Commit, Store
 from innkeeper.store.sqlite import SqliteStore
 from innkeeper.tracker import Tracker
@@ -252,13 +264,14 @@ async def test_three_nodes_of_one_service_know_nothing_of_each_other(
     )
     names = ("node-a", "node-b", "node-c")
     files = {name: tmp_path / name / "innkeeper.sqlite3" for name in names}
-    trackers = {}
+    trackers, stores = {}, {}
     async with AsyncExitStack() as stack:
         for cpus, name in enumerate(names, 4):
             files[name].parent.mkdir()
+            stores[name] = SqliteStore(files[name], node=name, clock=clock)
             tracker = Tracker(
                 node=name,
-                store=SqliteStore(files[name], node=name, clock=clock),
+                store=stores[name],
                 driver=SimulatedDriver(f"cpus={cpus},memory=8GiB,pfs=1,vfs={cpus}"),
                 config=config,
                 clock=clock,
@@ -267,6 +280,7 @@ async def test_three_nodes_of_one_service_know_nothing_of_each_other(
         for _ in range(2):
             await place(trackers["node-b"])
         found = {name: await everything(Rows(files[name])) for name in names}
+        asked = {name: await stores[name].list_instances("rack", name) for name in names}
     services = {one["service"] for one in found.values()}
     assert len(services) == 1, "the same service wherever its row is"
     assert {name: one["node"] for name, one in found.items()} == {
@@ -280,6 +294,64 @@ async def test_three_nodes_of_one_service_know_nothing_of_each_other(
         "node-c": 7,
     }
     assert [one["instances"] for one in found.values()] == [0, 2, 0]
+    assert {name: len(page.objects) for name, page in asked.items()} == {
+        "node-a": 0,
+        "node-b": 2,
+        "node-c": 0,
+    }
+
+
+async def test_a_node_of_several_finds_its_moves_by_service_and_node(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    config = Config.model_validate({"nova": {"tables": "embedded"}, "service": {"host": "rack"}})
+    store = SqliteStore(tmp_path / "innkeeper.sqlite3", node="node-b", clock=clock)
+    driver = SimulatedDriver("cpus=8,memory=8GiB")
+    instance, move = uuid4(), uuid4()
+    async with Tracker(
+        node="node-b", store=store, driver=driver, config=config, clock=clock
+    ) as tracker:
+        words = MoveSpec(id=move, kind=MoveKind.LIVE_MIGRATION, source="node-a")
+        spec = ClaimSpec(instance_uuid=instance, holder=HOLDER, request=SMALL, move=words)
+        await tracker.place(spec)
+        (row,) = (await store.list_migrations("rack", "node-b")).objects
+        assert (row.source_compute, row.source_node) == ("node-a", "node-a")
+        assert (row.dest_compute, row.dest_node) == ("rack", "node-b")
+        await tracker.confirm((await tracker.list_claims())[0].id, by=HOLDER)
+        (there,) = (await store.list_instances("rack", "node-b")).objects
+        assert (there.uuid, there.host, there.node) == (str(instance), "rack", "node-b")
+        assert (await tracker.audit()).findings == ()
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "DELETE FROM services",
+        "UPDATE services SET deleted = id, deleted_at = '2026-01-01 00:00:00'",
+    ],
+)
+async def test_a_service_comes_back_as_the_host_s_cordon_has_it_and_says_so_once(
+    make_tracker: MakeTracker, rows: Rows, database: Path, clock: VirtualClock, gone: str
+) -> None:
+    async with make_tracker() as tracker:
+        await tracker.cordon(CordonKind.HOST, "test", reason="disks", by=HOLDER)
+        await clock.advance(5)
+        await reports(rows, 1)
+        await anyio.to_thread.run_sync(change, database, gone)
+        with capture_logs() as told:
+            await clock.advance(10)
+            with anyio.fail_after(20):
+                while not await rows.of(SERVICE):
+                    await anyio.sleep(0.01)
+            service = await reports(rows, 2)
+            await clock.advance(10)
+            await reports(rows, 3)
+        assert (service["disabled"], service["disabled_reason"]) == (1, "disks")
+        assert service["last_seen_up"].startswith("2026-01-01 00:00:15")
+        (back,) = [one for one in told if "is back" in one["event"]]
+        assert (back["log_level"], back["host"]) == ("warning", "test")
+        events = await tracker.list_events()
+        assert [one.kind for one in events].count(EventKind.SERVICE_RETURNED) == 1
 
 
 async def everything(rows: Rows) -> dict[str, Any]:

@@ -66,6 +66,19 @@ async def test_forced_down_is_kept_until_it_is_taken_back(serve: Serve) -> None:
         assert (said.json()["forced_down"], said.json()["up"]) == (False, True)
 
 
+async def test_the_history_tells_who_forced_it_down_and_when_that_changed(serve: Serve) -> None:
+    async with serve() as served:
+        for forced in (True, True, False):
+            await served.client.put("/v1/service", json={"forced_down": forced})
+        events = (await served.client.get("/v1/events")).json()["events"]
+    told = [one for one in events if one["kind"] == "forced_down"]
+    assert [one["details"] for one in told] == [
+        {"host": "rack", "forced_down": True},
+        {"host": "rack", "forced_down": False},
+    ]
+    assert all(one["by"]["user"] for one in told)
+
+
 async def test_only_admins_force_it_down(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve() as served:
 

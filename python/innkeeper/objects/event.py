@@ -46,6 +46,10 @@ class EventKind(StrEnum):
     """The ledger was another machine's, and an operator gave it to this one."""
     DEVICES_CHANGED = "devices_changed"
     """The device table is another one."""
+    FORCED_DOWN = "forced_down"
+    """Others are to take the service for down, or no longer: details say which."""
+    SERVICE_RETURNED = "service_returned"
+    """Somebody deleted the row of the service, and its heartbeat brought it back."""
 
 
 class Event(VersionedObject):
@@ -60,6 +64,7 @@ class Event(VersionedObject):
             "kind",
             *("departing", "arrived", "move_confirmed", "move_reverted", "move_failed"),
             *("adopted", "repaired", "rebooted", "taken_over", "devices_changed"),
+            *("forced_down", "service_returned"),
         ),
     }
 

@@ -19,6 +19,7 @@ from innkeeper.clock import Clock, SystemClock
 from innkeeper.config import Config
 from innkeeper.drivers.base import Driver, Hypervisor
 from innkeeper.errors import InnkeeperError
+from innkeeper.objects import Holder
 from innkeeper.requests.aliases import Aliases
 from innkeeper.requests.device_specs import DeviceRules
 from innkeeper.requests.remarks import Remark
@@ -247,9 +248,9 @@ class Tracker(Acting, Auditing, Telling):
         """See `Services.show`."""
         return await self._services.show()
 
-    async def force_service_down(self, *, forced: bool) -> ServiceState:
+    async def force_service_down(self, *, forced: bool, by: Holder) -> ServiceState:
         """See `Services.force_down`."""
-        return await self._services.force_down(forced=forced)
+        return await self._services.force_down(forced=forced, by=by)
 
 
 def warn_of_retired(remarks: Sequence[Remark]) -> None:

@@ -23,11 +23,13 @@ from innkeeper.objects import (
 from innkeeper.requests.admission import Admission
 from innkeeper.tracker.nova.context_rows import Contexts
 from innkeeper.tracker.nova.device_book import DeviceBook
+from innkeeper.tracker.nova.hosts import Hosts
 from innkeeper.tracker.nova.instance_book import InstanceBook
 from innkeeper.tracker.nova.instance_rows import InstanceRows
 from innkeeper.tracker.nova.migration_rows import migration_row, status_of_move
 
 HERE, AWAY = "host", "away"
+HOSTS = Hosts(HERE, HERE)
 INSTANCE, MOVE = UUID(int=7), UUID(int=8)
 OLD, NEW = Request(vcpus=1, memory_mib=64), Request(vcpus=3, memory_mib=64)
 OPEN = (MoveState.CLAIMED, MoveState.ARRIVED)
@@ -59,7 +61,7 @@ def end(move: Move | None, state: ClaimState = ClaimState.CONFIRMED, number: int
 def rows() -> InstanceRows:
     admission = Admission()
     contexts = Contexts(HERE, DeviceBook(admission), lambda words: words, admission)
-    return InstanceRows(HERE, lambda words: words, contexts)
+    return InstanceRows(HOSTS, lambda words: words, contexts)
 
 
 @pytest.mark.parametrize("kind", MoveKind)
@@ -88,7 +90,7 @@ def test_the_destination_s_word_goes_before_the_source_s() -> None:
         for number, side in enumerate((Side.DESTINATION, Side.SOURCE))
     ]
     for order in (ends, ends[::-1]):
-        row = migration_row(order)
+        row = migration_row(order, HOSTS)
         assert (row.status, row.uuid) == ("pre-migrating", str(MOVE))
         assert (row.source_compute, row.dest_compute) == (HERE, HERE)
 
@@ -97,7 +99,7 @@ def test_the_destination_s_word_goes_before_the_source_s() -> None:
 def test_flavors_that_this_end_does_not_know_are_left_to_the_other(
     kind: MoveKind, side: Side
 ) -> None:
-    row = migration_row([end(move_of(kind, side, MoveState.CLAIMED))])
+    row = migration_row([end(move_of(kind, side, MoveState.CLAIMED))], HOSTS)
     told = row.changed_fields()
     known = (row.old_instance_type_id or 0, row.new_instance_type_id or 0)
     if kind is not MoveKind.RESIZE:
@@ -114,7 +116,7 @@ def test_flavors_that_this_end_does_not_know_are_left_to_the_other(
 def test_a_resize_has_two_flavors_where_both_are_known() -> None:
     origin = Origin(request=OLD, placement=Placement())
     move = move_of(MoveKind.RESIZE, Side.DESTINATION, MoveState.CLAIMED, origin=origin)
-    row = migration_row([end(move)])
+    row = migration_row([end(move)], HOSTS)
     assert row.old_instance_type_id != row.new_instance_type_id
     assert row.kind_of_move == "resize"
     del row.migration_type

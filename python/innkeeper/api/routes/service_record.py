@@ -28,9 +28,10 @@ async def show(request: Request) -> Response:
 @router.put("", responses=answers(ServiceRecordView), openapi_extra=asks(ServiceOrder))
 async def force_down(request: Request) -> Response:
     """Have others take the service for down whatever it reports, or go by its heartbeat again."""
-    await admin(request)
+    caller = await admin(request)
     order = await read_model(request, ServiceOrder)
-    state = await parts_of(request).tracker.force_service_down(forced=order.forced_down)
+    tracker = parts_of(request).tracker
+    state = await tracker.force_service_down(forced=order.forced_down, by=caller.holder)
     return answer(_view(state))
 
 

@@ -94,11 +94,11 @@ class NovaRowsSource:
     # -- instances ---------------------------------------------------------------------------
 
     async def _look_at_instances(self, look: _Look) -> None:
-        node, store = self._parts.node, self._parts.store
+        host, node, store = look.rows.service.host, self._parts.node, self._parts.store
         seen: set[str] = set()
 
         def read(wanted: RowsWanted) -> Awaitable[Page[Instance]]:
-            return store.list_instances(node, node, wanted)
+            return store.list_instances(host, node, wanted)
 
         known = self._instances.digests(self._claims_of) if look.is_whole else {}
         async for page in self._pages(look, read, known):
@@ -159,10 +159,10 @@ class NovaRowsSource:
 
     async def _look_at_moves(self, look: _Look) -> None:
         """All that have not ended, whenever they changed: there are few."""
-        node, store = self._parts.node, self._parts.store
+        host, node, store = look.rows.service.host, self._parts.node, self._parts.store
         wanted: RowsWanted | None = RowsWanted(limit=IN_A_PAGE)
         while wanted is not None:
-            page = await store.list_migrations(node, node, wanted)
+            page = await store.list_migrations(host, node, wanted)
             for row in page.objects:
                 look.examined += 1
                 self._judge_move(look, row)

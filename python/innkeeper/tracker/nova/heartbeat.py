@@ -8,7 +8,9 @@ from uuid import uuid4
 import structlog
 
 from innkeeper.errors import InnkeeperError
-from innkeeper.objects import ChangeSet
+from innkeeper.objects import ChangeSet, Event, EventKind
+from innkeeper.objects.base import VersionedObject
+from innkeeper.tracker.nova.service import BINARY
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.writing import Step
 
@@ -36,12 +38,15 @@ class Heartbeat:
             await clock.sleep(self._parts.config.service.report_interval)
 
     async def beat(self) -> None:
-        """One sign of life; that it cannot be written is told once, and once that it can again."""
-        parts = self._parts
+        """One sign of life; that it cannot be written is told once, and once that it can again.
+
+        Where somebody deleted the service's row it is made anew, which log and history tell.
+        """
         try:
-            records = parts.writer.rows.of_beat()
-            change_set = ChangeSet(id=uuid4(), node=parts.node, records=records)
-            await parts.writer.write_step(Step(change_set))
+            if await self._is_there():
+                await self._write(self._parts.writer.rows.of_beat())
+            else:
+                await self._bring_back()
         except InnkeeperError as error:
             if not self._is_failing:
                 log.warning("heartbeat failed", code=error.code, error=error.message)
@@ -50,3 +55,22 @@ class Heartbeat:
         if self._is_failing:
             log.info("heartbeat is back")
         self._is_failing = False
+
+    async def _is_there(self) -> bool:
+        services = await self._parts.store.list_services(self._host)
+        return any(service.binary == BINARY for service in services)
+
+    async def _bring_back(self) -> None:
+        details = {"host": self._host}
+        event = Event(at=self._parts.clock.now(), kind=EventKind.SERVICE_RETURNED, details=details)
+        await self._write(self._parts.writer.rows.of_return(), event)
+        log.warning("service was deleted from nova's tables and is back", host=self._host)
+
+    async def _write(self, records: tuple[VersionedObject, ...], *events: Event) -> None:
+        parts = self._parts
+        change_set = ChangeSet(id=uuid4(), node=parts.node, events=events, records=records)
+        await parts.writer.write_step(Step(change_set))
+
+    @property
+    def _host(self) -> str:
+        return self._parts.config.service.host or self._parts.node

@@ -15,6 +15,7 @@ from innkeeper.objects import Claim, ClaimState, Move, MoveKind, MoveState, Side
 from innkeeper.objects.instance import Instance
 from innkeeper.tracker.nova.booked import Booked, Resolve
 from innkeeper.tracker.nova.context_rows import Contexts
+from innkeeper.tracker.nova.hosts import Hosts
 
 _TASKS: Final = {
     (MoveKind.RESIZE, Side.DESTINATION): "resize_prep",
@@ -35,14 +36,14 @@ _NO_MOVE: Final = {"old_flavor": None, "new_flavor": None, "migration_context": 
 class _Place:
     """Where an instance is, and what it does."""
 
-    host: str
+    node: str
     vm_state: str = "active"
     task_state: str | None = None
 
-    def words(self) -> dict[str, Any]:
+    def words(self, hosts: Hosts) -> dict[str, Any]:
         return {
-            "host": self.host,
-            "node": self.host,
+            "host": hosts.of(self.node),
+            "node": self.node,
             "vm_state": self.vm_state,
             "task_state": self.task_state,
         }
@@ -51,8 +52,9 @@ class _Place:
 class InstanceRows:
     """Makes the rows of one host."""
 
-    def __init__(self, node: str, resolve: Resolve, contexts: Contexts) -> None:
-        self._node = node
+    def __init__(self, hosts: Hosts, resolve: Resolve, contexts: Contexts) -> None:
+        self._hosts = hosts
+        self._node = hosts.node
         self._resolve = resolve
         self._contexts = contexts
 
@@ -76,7 +78,9 @@ class InstanceRows:
         has_arrived = move.state is MoveState.ARRIVED
         return Instance(
             **_named(claim),
-            **(_Place(self._node, "resized") if has_arrived else _on_the_way(move)).words(),
+            **(_Place(self._node, "resized") if has_arrived else _on_the_way(move)).words(
+                self._hosts
+            ),
             **self._lives_by(new if has_arrived or old is None else old),
             **_flavors(move, old, new),
             migration_context=self._contexts.between(old, new, move.source),
@@ -89,22 +93,22 @@ class InstanceRows:
         move = claim.move
         if move is None or not move.is_departing:
             vm_state = "building" if claim.state is ClaimState.PENDING else "active"
-            return Instance(**words, **_Place(self._node, vm_state).words(), **_NO_MOVE)
+            return Instance(**words, **_Place(self._node, vm_state).words(self._hosts), **_NO_MOVE)
         has_left = move.state is MoveState.ARRIVED
         place = _Place(move.destination, "resized") if has_left else _on_the_way(move)
-        return Instance(**words, **place.words(), **_flavors(move, booked, None))
+        return Instance(**words, **place.words(self._hosts), **_flavors(move, booked, None))
 
     def _gone(self, ended: Sequence[Claim]) -> Instance:
         """Nothing is held for it here: it lives elsewhere, or not at all."""
         moved = next((claim for claim in ended if _whither(self._node, claim) is not None), None)
         if moved is None:
             return _deleted(ended[-1])
-        host, move = _whither(self._node, moved), _move_of(moved)
-        assert host is not None
+        node, move = _whither(self._node, moved), _move_of(moved)
+        assert node is not None
         origin = Booked.elsewhere(_uuid_of(moved), move)
         # What it has elsewhere is not always known here, and not in question: nothing here counts it.
         stays_by = {} if origin is None else self._lives_by(origin)
-        return Instance(**_named(moved), **_Place(host).words(), **stays_by, **_NO_MOVE)
+        return Instance(**_named(moved), **_Place(node).words(self._hosts), **stays_by, **_NO_MOVE)
 
     def _lives_by(self, booked: Booked) -> dict[str, Any]:
         flavor = booked.flavor
@@ -135,7 +139,7 @@ def _on_the_way(move: Move) -> _Place:
 
 
 def _whither(node: str, claim: Claim) -> str | None:
-    """The other host that has the instance, as the end of this claim says; null when none has."""
+    """The other node that has the instance, as the end of this claim says; null when none has."""
     move = claim.move
     if move is None:
         return None
@@ -144,8 +148,8 @@ def _whither(node: str, claim: Claim) -> str | None:
         MoveState.FAILED,
     )
     at_destination = move.side is Side.SOURCE and move.state is MoveState.CONFIRMED
-    host = move.source if at_source else move.destination if at_destination else node
-    return None if host == node else host
+    other = move.source if at_source else move.destination if at_destination else node
+    return None if other == node else other
 
 
 def _deleted(claim: Claim) -> Instance:

@@ -8,6 +8,7 @@ from typing import Final
 from innkeeper.objects import Claim, Migration, Move, MoveKind, MoveState, Side
 from innkeeper.requests.nova_flavors import nova_flavor
 from innkeeper.tracker.nova.booked import Booked
+from innkeeper.tracker.nova.hosts import Hosts
 
 _COLD: Final[Mapping[MoveState | tuple[Side, MoveState], str]] = {
     (Side.DESTINATION, MoveState.CLAIMED): "pre-migrating",
@@ -47,7 +48,7 @@ def status_of_move(move: Move) -> str:
     return words.get((move.side, move.state)) or words[move.state]
 
 
-def migration_row(ends: Iterable[Claim]) -> Migration:
+def migration_row(ends: Iterable[Claim], hosts: Hosts) -> Migration:
     """The row of one move from the claims here that are its ends: one, or both on one host.
 
     The destination's word goes before the source's. What only the other host knows is in a row that
@@ -62,9 +63,9 @@ def migration_row(ends: Iterable[Claim]) -> Migration:
         instance_uuid=str(claim.instance_uuid),
         migration_type=move.kind.value,
         status=status_of_move(move),
-        source_compute=move.source,
+        source_compute=hosts.of(move.source),
         source_node=move.source,
-        dest_compute=move.destination,
+        dest_compute=hosts.of(move.destination),
         dest_node=move.destination,
         old_instance_type_id=old or 0,
         new_instance_type_id=new or 0,

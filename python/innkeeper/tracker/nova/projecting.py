@@ -14,6 +14,7 @@ from innkeeper.tracker.nova.cells import NovaCells
 from innkeeper.tracker.nova.context_rows import Contexts
 from innkeeper.tracker.nova.device_book import DeviceBook
 from innkeeper.tracker.nova.device_rows import device_row
+from innkeeper.tracker.nova.hosts import Hosts
 from innkeeper.tracker.nova.instance_book import InstanceBook
 from innkeeper.tracker.nova.instance_rows import InstanceRows
 from innkeeper.tracker.nova.migration_rows import migration_row
@@ -40,7 +41,8 @@ class Projecting:
         self._stats = NodeStats(parts.node)
         self._cells = NovaCells(parts.config.nova.release)
         contexts = Contexts(parts.node, self._book, self._resolve, admission)
-        self._instance_rows = InstanceRows(parts.node, self._resolve, contexts)
+        self._hosts = Hosts(parts.node, self.service.host)
+        self._instance_rows = InstanceRows(self._hosts, self._resolve, contexts)
 
     def _resolve(self, words: Request) -> Request:
         """By the aliases of the moment: they are others after a reload."""
@@ -87,6 +89,12 @@ class Projecting:
         self._observe()
         self._instances.touch_holders(self._holders())
         return (self.service.beat(self._parts.clock.now()), *self._rows())
+
+    def of_return(self) -> tuple[VersionedObject, ...]:
+        """The service as it is to be where somebody deleted it, with what a sign of life brings."""
+        _beat, *others = self.of_beat()
+        cordons, now = self._parts.cordons.durable, self._parts.clock.now()
+        return (self.service.returned(cordons, now), *others)
 
     def sent(self, change_set: ChangeSet) -> None:
         """The form of the node in it is under way."""
@@ -189,7 +197,7 @@ class Projecting:
         for claim in (*ended, *live):
             if claim.move is not None and (_in_open_move(claim) or claim.move.id in open_before):
                 ends[claim.move.id].append(claim)
-        yield from map(migration_row, ends.values())
+        yield from (migration_row(some, self._hosts) for some in ends.values())
 
     def _node_row(self) -> ComputeNode:
         """The ledger still holds what is being given back: that does not count."""

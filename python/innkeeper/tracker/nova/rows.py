@@ -34,6 +34,10 @@ class Rows(Protocol):
         """The service's sign of life, and whatever was not written when it was to be."""
         ...
 
+    def of_return(self) -> tuple[VersionedObject, ...]:
+        """Likewise, where the service's row is gone: all of the service."""
+        ...
+
     def sent(self, change_set: ChangeSet) -> None:
         """It is on its way; one of the two below follows."""
         ...
@@ -60,6 +64,9 @@ class NoRows:
         return ()
 
     def of_beat(self) -> tuple[VersionedObject, ...]:  # noqa: D102
+        return ()
+
+    def of_return(self) -> tuple[VersionedObject, ...]:  # noqa: D102
         return ()
 
     def sent(self, change_set: ChangeSet) -> None:

@@ -74,6 +74,20 @@ class ServiceRecord:
         row.reset_changes(("version",))
         return row
 
+    def returned(self, cordons: Iterable[Cordon], now: datetime) -> Service:
+        """Its row was deleted: the whole of it again, counted on, and disabled as the host's cordon says."""
+        row = self._row(
+            report_count=self._reports,
+            last_seen_up=now,
+            topic=BINARY,
+            version=SERVICE_VERSION,
+            disabled=False,
+            disabled_reason=None,
+        )
+        for cordon in filter(_is_of_host, cordons):
+            row.disabled, row.disabled_reason = True, cordon.reason
+        return row
+
     def cordoned(self, cordons: Iterable[Cordon]) -> tuple[Service, ...]:
         """What cordons that are placed or lifted mean for it: the host's own disables and enables."""
         return tuple(self._of_cordon(one) for one in cordons if _is_of_host(one))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from innkeeper.errors import NotFound
-from innkeeper.objects import ChangeSet, ComputeNode, Service
+from innkeeper.objects import ChangeSet, ComputeNode, Event, EventKind, Holder, Service
 from innkeeper.tracker.nova.service import BINARY, ServiceRecord, is_up
 from innkeeper.tracker.parts import Parts
 from innkeeper.tracker.writing import Step
@@ -45,8 +45,10 @@ class Services:
             host=host,
         )
 
-    async def force_down(self, *, forced: bool) -> ServiceState:
+    async def force_down(self, *, forced: bool, by: Holder) -> ServiceState:
         """Have others take it for down, or go by its heartbeat again; nothing on the host reads it.
+
+        The history tells who changed it.
 
         Raises:
             NotFound: as `show`; nothing was written.
@@ -55,9 +57,16 @@ class Services:
         before = await self.show()
         if before.service.forced_down != forced:
             row = ServiceRecord(self._host()).forced_down(forced=forced)
-            change_set = ChangeSet(id=uuid4(), node=self._parts.node, records=(row,))
+            event = self._forced(forced=forced, by=by)
+            change_set = ChangeSet(
+                id=uuid4(), node=self._parts.node, events=(event,), records=(row,)
+            )
             await self._parts.writer.write_step(Step(change_set))
         return await self.show()
+
+    def _forced(self, *, forced: bool, by: Holder) -> Event:
+        details = {"host": self._host(), "forced_down": forced}
+        return Event(at=self._parts.clock.now(), kind=EventKind.FORCED_DOWN, by=by, details=details)
 
     def _host(self) -> str:
         config = self._parts.config
