@@ -194,7 +194,9 @@ _KINDS: Final = (
         "row_unclaimed",
         _WARNING,
         "a row of `instances` says that an instance is on this node, and it has no claim here",
-        "claim what the instance uses, or correct the row: whoever wrote it did not claim",
+        "have it adopted, `innkeeper findings repair`, or correct the row: whoever wrote it did not claim",
+        repair="a claim is made of what the row says, if that is free and the host has it",
+        needs_person=True,
     ),
     FindingKind(
         "row_missing",

@@ -24,6 +24,7 @@ from innkeeper.objects import (
 from innkeeper.objects.event import EVERY_EVENT, EventFilter
 
 if TYPE_CHECKING:
+    from innkeeper.store.nova.block_devices import BlockDevice
     from innkeeper.store.nova.paging import Page
 
 
@@ -140,6 +141,8 @@ class RowsWanted:
     """Only rows that came or changed in that second or later; tables keep whole seconds."""
     known: Mapping[int, int] = field(default_factory=dict)
     """Digests of rows by id: no object is made of one that is still the same."""
+    of_instance: str | None = None
+    """Only the rows of this instance."""
 
 
 EVERY_ROW: Final = RowsWanted()
@@ -275,6 +278,10 @@ class Store(Protocol):
         self, compute_node_id: int, wanted: RowsWanted = EVERY_ROW
     ) -> Page[PciDevice]:
         """Likewise of the devices of a node, by the id of its row."""
+        ...
+
+    async def list_block_devices(self, instance_uuid: str) -> tuple[BlockDevice, ...]:
+        """Likewise of the disks of an instance; none where the database does not have that table."""
         ...
 
     async def list_services(self, host: str) -> tuple[Service, ...]:

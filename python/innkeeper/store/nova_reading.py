@@ -11,6 +11,7 @@ from innkeeper.objects import Instance, Migration, PciDevice
 from innkeeper.store.address import Place
 from innkeeper.store.base import RowsWanted
 from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.nova.block_devices import BlockDevice
 from innkeeper.store.nova.paging import Page
 from innkeeper.store.nova.projection import Projection
 from innkeeper.store.reads import Reads
@@ -46,6 +47,12 @@ class NovaReader:
             )
         )
 
-    async def _read(self, read: Callable[[Connection], Page[T]]) -> Page[T]:
+    async def list_block_devices(self, instance_uuid: str) -> tuple[BlockDevice, ...]:
+        """Disks of an instance."""
+        return await self._read(
+            lambda connection: self._projection.read_block_devices(connection, [instance_uuid])
+        )
+
+    async def _read(self, read: Callable[[Connection], T]) -> T:
         with told_as_store_error(self._path):
             return await self._reads.run(read)

@@ -45,6 +45,7 @@ from innkeeper.store.base import (
 from innkeeper.store.boots import accept_boot
 from innkeeper.store.damage import Possession
 from innkeeper.store.faults import told_as_store_error
+from innkeeper.store.nova.block_devices import BlockDevice
 from innkeeper.store.nova.paging import Page
 from innkeeper.store.nova.projection import Projection
 from innkeeper.store.nova_reading import NovaReader
@@ -204,6 +205,11 @@ class SqlStore(ABC):
         self, compute_node_id: int, wanted: RowsWanted = EVERY_ROW
     ) -> Page[PciDevice]:
         return await self._require_open(self._nova).list_pci_devices(compute_node_id, wanted)
+
+    async def list_block_devices(  # noqa: D102
+        self, instance_uuid: str
+    ) -> tuple[BlockDevice, ...]:
+        return await self._require_open(self._nova).list_block_devices(instance_uuid)
 
     async def list_services(self, host: str) -> tuple[Service, ...]:  # noqa: D102
         return await self._require_open(self._reader).list_services(host)

@@ -33,6 +33,7 @@ from innkeeper.tracker.audit.findings import Findings
 from innkeeper.tracker.audit.host_source import HostSource
 from innkeeper.tracker.audit.records_source import RecordsSource
 from innkeeper.tracker.audit.repairs import Repairs
+from innkeeper.tracker.audit.row_adoption import RowAdoptRepair
 from innkeeper.tracker.audit.row_repair import RowRepair
 from innkeeper.tracker.audit.rows_source import NovaRowsSource
 from innkeeper.tracker.audit.running_repairs import AdoptRepair, GoneRepair
@@ -173,6 +174,7 @@ class Tracker(Acting, Auditing, Telling):
                 AdoptRepair(parts),
                 BootRepair(parts),
                 RowRepair(parts),
+                RowAdoptRepair(parts),
             ),
         )
 

@@ -53,6 +53,9 @@ def fetch(
     c = table.table.c
     if wanted.since is not None:
         query = query.where(func.coalesce(c.updated_at, c.created_at) >= _second(c, wanted.since))
+    if wanted.of_instance is not None:
+        whose = c.uuid if table.name == "instances" else c.instance_uuid
+        query = query.where(whose == wanted.of_instance)
     query = query.where(c.id > wanted.after).order_by(c.id).limit(wanted.limit)
     return rows_of(connection.execute(query))
 

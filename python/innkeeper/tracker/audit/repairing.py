@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from innkeeper.errors import NotRepairable
 from innkeeper.objects import Claim, Event, Finding
 from innkeeper.objects.base import VersionedObject
 from innkeeper.objects.cordon import Cordon
@@ -58,3 +59,12 @@ class Repair(Protocol):
             StoreError: what is stored cannot be read.
         """
         ...
+
+
+def cannot(finding: Finding, why: str) -> NotRepairable:
+    """The refusal of a repair that is known and cannot be carried out as things are."""
+    return NotRepairable(
+        f"finding {finding.id} ({finding.kind}) cannot be mended as things are: {why}",
+        finding_id=finding.id,
+        kind=finding.kind,
+    )

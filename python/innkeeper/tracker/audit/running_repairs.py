@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
-from innkeeper.errors import NotRepairable
 from innkeeper.objects import (
     Claim,
     ClaimSpec,
@@ -20,10 +19,9 @@ from innkeeper.objects import (
     Placement,
     Request,
 )
-from innkeeper.objects.host import Device
-from innkeeper.requests.admission import is_bridge
 from innkeeper.requests.strangers import Use
-from innkeeper.tracker.audit.repairing import Plan
+from innkeeper.tracker.audit.free_devices import free_device
+from innkeeper.tracker.audit.repairing import Plan, cannot
 from innkeeper.tracker.changes import Change, Changes
 from innkeeper.tracker.convert import fingerprint, usage_object
 from innkeeper.tracker.devices.dirt import after_use
@@ -47,9 +45,7 @@ class GoneRepair:
         if claim is None or claim.instance_uuid in self._parts.instances.found:
             return None
         if self._parts.instances.problem is not None:
-            raise _cannot(
-                finding, "the hypervisor does not answer: whether it is gone is not known"
-            )
+            raise cannot(finding, "the hypervisor does not answer: whether it is gone is not known")
         released = claim.model_copy(update={"state": ClaimState.RELEASED, "expires_at": None})
         why = {"repair": "claim_without_instance"}
         end = self._changes.ending(Change(released, EventKind.RELEASED, why), by=None)
@@ -96,7 +92,9 @@ class AdoptRepair:
         )
 
     def _claim(self, finding: Finding, use: Use) -> Claim:
-        devices = tuple(self._device(finding, address) for address in sorted(use.devices))
+        devices = tuple(
+            free_device(self._parts, finding, address) for address in sorted(use.devices)
+        )
         self._require_free(finding, use)
         request = Request(
             vcpus=use.vcpus or None,
@@ -132,39 +130,24 @@ class AdoptRepair:
             updated_at=now,
         )
 
-    def _device(self, finding: Finding, address: str) -> PlacedDevice:
-        """One that is admitted, and of whose hardware nobody holds anything.
-
-        That a program has it open is no hindrance: that is the instance.
-        """
-        admission = self._parts.offer.admission
-        function, rule = admission.by_address.get(address), admission.rule(address)
-        if function is None or rule is None or is_bridge(function):
-            raise _cannot(finding, f"device {address} is not admitted by any [[devices]] entry")
-        for placed in self._parts.register.held_devices().values():
-            if address in (placed.address, placed.parent) or placed.address == function.parent:
-                holder = self._parts.register.device_holders()[placed.address]
-                raise _cannot(finding, f"device {placed.address} is held by claim {holder}")
-        return _placed(admission.devices.get(address) or admission.record(function, rule))
-
     def _require_free(self, finding: Finding, use: Use) -> None:
         """Beside what other instances use without a claim.
 
         What this one uses is reserved until it is adopted, so only what is booked can be in its way.
         """
         if use.cpus:
-            raise _cannot(
+            raise cannot(
                 finding,
                 "its vCPUs are on dedicated CPUs, and which cells of its own it has is not known: claim it by "
                 f"hand, `innkeeper claim {use.instance.uuid} --dedicated`, and define it again by that claim",
             )
         if finding.claim_id is not None:
-            raise _cannot(finding, f"it has claim {finding.claim_id}")
+            raise cannot(finding, f"it has claim {finding.claim_id}")
         usage = usage_object(self._parts.ledger.usage())
         for what, amounts in (("vCPUs", usage.vcpus), ("MiB of memory", usage.memory_mib)):
             if amounts.used > amounts.capacity:
                 short = amounts.used - amounts.capacity
-                raise _cannot(
+                raise cannot(
                     finding, f"{short} {what} more are booked than it leaves: release claims first"
                 )
 
@@ -194,22 +177,3 @@ class _Adoption:
 
 def _asked(placed: PlacedDevice) -> DeviceRequest:
     return DeviceRequest(vendor_id=placed.vendor_id, product_id=placed.product_id)
-
-
-def _placed(device: Device) -> PlacedDevice:
-    return PlacedDevice(
-        address=device.address,
-        vendor_id=device.vendor_id,
-        product_id=device.product_id,
-        cell=device.cell,
-        parent=device.parent,
-        identity=device.identity,
-    )
-
-
-def _cannot(finding: Finding, why: str) -> NotRepairable:
-    return NotRepairable(
-        f"finding {finding.id} ({finding.kind}) cannot be mended as things are: {why}",
-        finding_id=finding.id,
-        kind=finding.kind,
-    )
