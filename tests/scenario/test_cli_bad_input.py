@@ -53,6 +53,9 @@ WRONG_WORDS = {
     "devices --local --held-by 6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11": "asks a daemon",
     "claim --device 0x8086:1889=1": "has no vendor id",
     "claim --device 8086:1889=0": "should be a whole number from 1",
+    "moves depart 6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11 --kind migration --id 6f1c1e5e-3a0e-4c1b-9d55-2f6a0e7c1b11 --to=": (
+        "`destination` = ''"
+    ),
     "claim --counter slots": "write NAME=COUNT",
     "claim --counter SLOTS=1": "has no name of a counter",
     "claim --counter slots=1 --counter slots=2": "slots is given twice",

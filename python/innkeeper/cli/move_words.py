@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from pydantic import ValidationError
+
+from innkeeper.api.wrong_words import refusal_of
 from innkeeper.cli.refs import parse_uuid
 from innkeeper.cli.spec_file import read_spec
 from innkeeper.config.nearest import hint
 from innkeeper.config.sizes import refusal
 from innkeeper.errors import BadRequest
-from innkeeper.objects import MoveKind
+from innkeeper.objects import Claim, Departure, Move, MoveKind
 
 
 def parse_kind(text: str, *, what: str) -> MoveKind:
@@ -23,6 +26,24 @@ def parse_kind(text: str, *, what: str) -> MoveKind:
     if word not in tuple(MoveKind):
         raise refusal(what, text, f"is no kind of move; {hint(word, MoveKind)}")
     return MoveKind(word)
+
+
+def departure_of(move_id: str, kind: MoveKind, destination: str) -> Departure:
+    """What the source is told. Raises BadRequest."""
+    try:
+        return Departure(id=UUID(move_id), kind=kind, destination=destination)
+    except ValidationError as error:
+        raise refusal_of(error.errors(include_url=False), Departure) from None
+
+
+def how_to_go_on(claim: Claim, move: Move) -> str:
+    """What is said next of a move whose destination was just claimed."""
+    if move.source == claim.node:
+        return f"move {move.id} stays on this host; `innkeeper moves confirm` or `revert` ends it"
+    return (
+        f"tell {move.source}: innkeeper moves depart {claim.instance_uuid} --kind {move.kind} "
+        f"--to {move.destination} --id {move.id}"
+    )
 
 
 def move_of(

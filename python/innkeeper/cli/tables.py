@@ -183,15 +183,16 @@ def event_line(event: Event) -> str:
 
 
 def _event_row(event: Event) -> list[str]:
-    by = event.by
+    by, details = event.by, dict(event.details)
+    why = (by.reason if by else None) or str(details.pop("reason", None) or "")
     return [
         str(event.sequence),
         f"{event.at:%Y-%m-%d %H:%M:%S}",
         event.kind,
         str(event.claim_id or ""),
         f"{by.project}/{by.user}" if by else "innkeeper",
-        (by.reason if by else None) or str(event.details.get("reason") or ""),
-        " ".join(f"{key}={_detail(value)}" for key, value in event.details.items()),
+        why,
+        " ".join(f"{key}={_detail(value)}" for key, value in details.items()),
     ]
 
 

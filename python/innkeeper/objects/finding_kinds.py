@@ -237,7 +237,7 @@ _KINDS: Final = (
         "move_unclaimed",
         _WARNING,
         "a row of `migrations` that has not ended names this node, and no claim here is an end of it",
-        "end the move where it was begun, or claim for it: `innkeeper move claim`",
+        "end the move where it was begun, or claim for it: `innkeeper claim --move`",
     ),
     FindingKind(
         "row_unreadable",

@@ -12,6 +12,7 @@ from innkeeper.cli.commands.answers import put_claim, put_fit
 from innkeeper.cli.commands.claim_update import update_claim
 from innkeeper.cli.exits import say
 from innkeeper.cli.forms import ClaimOutput, Form, ListOutput, data_writers, names, put
+from innkeeper.cli.move_words import how_to_go_on
 from innkeeper.cli.quantities import until
 from innkeeper.cli.refs import Ref, parse_ref
 from innkeeper.cli.session import session_of
@@ -43,7 +44,7 @@ def claim(
 
 def _say_how_to_confirm(placed: Claim) -> None:
     if placed.move is not None:
-        say(f"move {placed.move.id}: `innkeeper moves depart` tells the source, if it is elsewhere")
+        say(how_to_go_on(placed, placed.move))
     if placed.state is ClaimState.PENDING and placed.expires_at is not None:
         say(
             f"pending: it lapses {until(placed.expires_at)}, at {placed.expires_at:%H:%M:%S} UTC, "

@@ -10,11 +10,10 @@ from innkeeper.api.move_views import MoveView
 from innkeeper.cli.catalogue import new_group
 from innkeeper.cli.commands.answers import put_claim
 from innkeeper.cli.forms import ClaimOutput, Form, ListOutput, data_writers, names, put
-from innkeeper.cli.move_words import parse_kind
+from innkeeper.cli.move_words import departure_of, parse_kind
 from innkeeper.cli.refs import Ref, parse_ref, parse_uuid
 from innkeeper.cli.session import session_of
 from innkeeper.cli.tables import claims_table, moves_table
-from innkeeper.objects import Departure
 
 MoveId = Annotated[str, typer.Argument(metavar="MOVE", help="The id of the move.")]
 Kind = Annotated[
@@ -59,7 +58,7 @@ def depart(
 ) -> None:
     """Tell the source: the claim stays until the move is confirmed, and is given back then."""
     named = parse_ref(ref)
-    departure = Departure(id=_id_of(move), kind=parse_kind(kind, what="--kind"), destination=to)
+    departure = departure_of(_id_of(move), parse_kind(kind, what="--kind"), to)
     put_claim(output, session_of(context).client().change(named, "depart", departure))
 
 
