@@ -246,6 +246,18 @@ _KINDS: Final = (
         "correct the row",
     ),
     FindingKind(
+        "report_stale",
+        _WARNING,
+        "this service runs, and its sign of life in `services` is old: others take it for down",
+        "see in the log why the heartbeat is not written, or who writes that row",
+    ),
+    FindingKind(
+        "report_in_future",
+        _WARNING,
+        "the row of this service or node is of a moment that has not come: a clock is wrong",
+        "set the clocks of this host, and of whoever wrote the row, by the same time",
+    ),
+    FindingKind(
         "text_too_long",
         _WARNING,
         "a text does not go into its column of Nova's tables, which keeps its last valid value",

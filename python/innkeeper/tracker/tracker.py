@@ -33,6 +33,7 @@ from innkeeper.tracker.audit.findings import Findings
 from innkeeper.tracker.audit.host_source import HostSource
 from innkeeper.tracker.audit.records_source import RecordsSource
 from innkeeper.tracker.audit.repairs import Repairs
+from innkeeper.tracker.audit.reports_source import ReportsSource
 from innkeeper.tracker.audit.row_adoption import RowAdoptRepair
 from innkeeper.tracker.audit.row_repair import RowRepair
 from innkeeper.tracker.audit.rows_source import NovaRowsSource
@@ -133,11 +134,11 @@ class Tracker(Acting, Auditing, Telling):
         self._cleaning = Cleaning(self._parts, self._cordons)
         self._cordons.kept_off = self._cleaning.kept_off
         self._findings = Findings(self._parts)
+        self._heartbeat = Heartbeat(self._parts)
         self._repairs = self._make_repairs()
         self._audits = self._make_audits()
         self._watching = Watching(self._parts, self._driver, self._audits)
         self._ends = Ends(self._parts, self._claims)
-        self._heartbeat = Heartbeat(self._parts)
         self._streams = Streams(self._parts, self.opened.ledger)
         self._services = Services(self._parts)
         await self._findings.load()
@@ -159,6 +160,7 @@ class Tracker(Acting, Auditing, Telling):
                 RunningSource(parts),
                 BootSource(parts),
                 NovaRowsSource(parts),
+                ReportsSource(parts, self._heartbeat),
             ),
         )
 

@@ -26,6 +26,8 @@ class Heartbeat:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._is_failing = False
+        self.beats = 0
+        """How often it was tried, whether or not it was written."""
 
     async def run(self) -> None:
         """Beat until cancelled; where there is no service to tell of, do nothing."""
@@ -35,6 +37,7 @@ class Heartbeat:
         await clock.sleep(min(FIRST_SECONDS, self._parts.config.service.report_interval))
         while True:
             await self.beat()
+            self.beats += 1
             await clock.sleep(self._parts.config.service.report_interval)
 
     async def beat(self) -> None:
