@@ -272,6 +272,13 @@ async def test_what_is_no_json_is_refused_and_harms_nobody_else(store: Store) ->
     assert await store.list_claims() == (made_claim(2),)
 
 
+async def test_own_writes_are_not_foreign(store: Store) -> None:
+    before = await store.foreign_writes()
+    await store.apply(change_set(made_claim(1)))
+    await store.prune(before=START)
+    assert await store.foreign_writes() == before
+
+
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "apply": lambda store: store.apply(change_set(made_claim(1))),
     "find_claim": lambda store: store.find_claim(UUID(int=1)),
@@ -283,6 +290,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "list_pci_devices": lambda store: store.list_pci_devices(1),
     "list_cordons": lambda store: store.list_cordons(),
     "was_applied": lambda store: store.was_applied(UUID(int=1)),
+    "foreign_writes": lambda store: store.foreign_writes(),
     "prune": lambda store: store.prune(before=START),
     "follow_events": lambda store: store.follow_events(after=0),
     "forget_events": lambda store: store.forget_events(before=START),

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import anyio.to_thread
 import pytest
 from tests.scenario.conftest import MakeTracker, VirtualClock
+from tests.scenario.test_stored_claims import statements
 
 from innkeeper.config import Config
 from innkeeper.objects import (
@@ -125,6 +126,32 @@ async def test_what_somebody_wrote_is_told_and_written_again_on_order(
         assert tracker.usage() == usage
         await tracker.repair(finding.id, by=BY)
         assert (await tracker.audit()).findings == ()
+
+
+async def test_rows_that_nobody_wrote_are_not_asked_for_between_full_audits(
+    make_tracker: MakeTracker, clock: VirtualClock
+) -> None:
+    async with make_tracker(SPEC) as tracker:
+        await place(tracker)
+        await tracker.audit()
+        await clock.advance(60)
+        with statements() as seen:
+            assert (await tracker.audit(full=False)).findings == ()
+        assert [one for one in seen if "SELECT" in one] == []
+
+
+@pytest.mark.parametrize(("kind", "statement"), CASES)
+async def test_what_somebody_wrote_is_told_between_full_audits_whatever_moment_it_bears(
+    make_tracker: MakeTracker, database: Path, clock: VirtualClock, kind: str, statement: str
+) -> None:
+    async with make_tracker(SPEC) as tracker:
+        await place(tracker)
+        await tracker.audit()
+        await clock.advance(3600)
+        assert (await tracker.audit(full=False)).findings == ()
+        await write(database, statement)
+        (finding,) = (await tracker.audit(full=False)).findings
+        assert finding.kind == kind
 
 
 async def test_a_row_without_a_claim_says_what_nova_would_count(

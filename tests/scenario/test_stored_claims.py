@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import anyio
 import anyio.to_thread
 import pytest
 from sqlalchemy import Engine, event
@@ -204,5 +206,37 @@ async def test_an_audit_asks_as_much_of_many_unchanged_claims_as_of_few(
             with statements() as seen:
                 assert (await tracker.audit(full=full)).findings == ()
             asked.append(len([one for one in seen if CLAIM in one]))
-    # The empty page that is the end is asked for too.
-    assert asked == ([2, 2] if full else [1, 1])
+    # The empty page that is the end is asked for too; when nobody wrote there is nothing to ask.
+    assert asked == ([2, 2] if full else [0, 0])
+
+
+async def test_what_somebody_else_wrote_is_found_whatever_moment_it_bears(
+    make_tracker: MakeTracker, database: Path, clock: VirtualClock
+) -> None:
+    async with make_tracker() as tracker:
+        first, _ = await place(tracker, 2)
+        await tracker.audit()
+        await clock.advance(2 * OVERLAP.total_seconds())
+        assert (await tracker.audit(full=False)).findings == ()
+        changed = 'body = replace(body, \'"cpus":"0-7"\', \'"cpus":"0-6"\'), updated_us = 1'
+        await write(database, f"UPDATE {CLAIM} SET {changed} WHERE id = ?", str(first))
+        (finding,) = (await tracker.audit(full=False)).findings
+        assert (finding.kind, finding.claim_id) == ("placement_differs", first)
+
+
+async def test_what_another_process_damaged_in_place_is_found_between_full_audits(
+    make_tracker: MakeTracker, database: Path, clock: VirtualClock
+) -> None:
+    async with make_tracker() as tracker:
+        bad, _ = await place(tracker, 2)
+        await tracker.audit()
+        await clock.advance(2 * OVERLAP.total_seconds())
+        assert (await tracker.audit(full=False)).findings == ()
+        damage = f"""
+import sqlite3
+with sqlite3.connect({str(database)!r}) as connection:
+    connection.execute("UPDATE {CLAIM} SET body = X'FFFE' WHERE id = '{bad}'")
+"""
+        await anyio.run_process([sys.executable, "-c", damage])
+        found = {one.kind for one in (await tracker.audit(full=False)).findings}
+        assert "booked_not_stored" in found

@@ -306,6 +306,16 @@ class Store(Protocol):
         """
         ...
 
+    async def foreign_writes(self) -> object:
+        """Equal as long as nobody but this store wrote to the database, at whatever moment they say.
+
+        Null where others may write that and nobody tells: it has to be looked for.
+
+        Raises:
+            StoreError: it cannot be known.
+        """
+        ...
+
     async def accept_boot(self) -> None:
         """Claims of earlier boots count as of the present one from now on.
 

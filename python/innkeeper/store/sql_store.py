@@ -214,6 +214,9 @@ class SqlStore(ABC):
     async def list_services(self, host: str) -> tuple[Service, ...]:  # noqa: D102
         return await self._require_open(self._reader).list_services(host)
 
+    async def foreign_writes(self) -> object:  # noqa: D102
+        return await self._require_open(self._writer).run(Transactions.foreign_writes)
+
     async def accept_boot(self) -> None:  # noqa: D102
         await self._require_open(self._writer).run(accept_boot)
 

@@ -21,10 +21,12 @@ from innkeeper.errors import InnkeeperError, StoreError, StoreFenced
 from innkeeper.store.address import Place
 from innkeeper.store.batch import Owner, Position, fenced, pass_fence
 from innkeeper.store.belonging import Arrival
+from innkeeper.store.engines import ask_pragma
 from innkeeper.store.faults import (
     as_store_error,
     proves_not_written,
     still_in_doubt,
+    told_as_store_error,
     unknown_outcome,
 )
 from innkeeper.store.server_faults import may_go_again
@@ -69,6 +71,7 @@ class Transactions:
     _doubt: Position | None = None
     """Where the ledger stands if the transaction of unknown outcome was written."""
     _fenced: bool = False
+    _reconnected: int = 0
 
     @property
     def in_doubt(self) -> bool:
@@ -104,6 +107,19 @@ class Transactions:
         """
         if self._doubt is not None and self._try_settle(self._doubt) is None:
             raise still_in_doubt(self.path)
+
+    def foreign_writes(self) -> tuple[int, int] | None:
+        """Equal as long as no other connection wrote; null where the database does not say.
+
+        A new connection counts anew, so which one was asked is part of it.
+
+        Raises:
+            StoreError
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with told_as_store_error(self.path):
+            return self._reconnected, int(ask_pragma(self.connection, "data_version"))
 
     def close(self) -> None:
         """Let go of the database."""
@@ -200,4 +216,5 @@ class Transactions:
         with suppress(Exception):
             connection = self.engine.connect()
             old, self.connection = self.connection, connection
+            self._reconnected += 1
             old.close()

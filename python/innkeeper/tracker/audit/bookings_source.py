@@ -1,7 +1,7 @@
 """Ledger, store and host compared: every claim is booked as it is stored, and the host has it all.
 
-A full audit looks at every record; the others at those that changed, here or in the store, and at the whole
-ledger only when it may have come to differ from the host.
+A full audit looks at every record; the others at those that changed here, or at all when somebody else wrote
+to the store, and at the whole ledger only when it may have come to differ from the host.
 """
 
 from __future__ import annotations
@@ -53,9 +53,31 @@ class BookingsSource:
         self._through: datetime | None = None
         """What changed before that moment was looked at."""
         self._judged: _Judged | None = None
+        self._foreign: object = None
+        """What the store said of writes of others before it was read."""
+        self._good_at: int | None = None
+        """The register's changes when all was in order; null when something was not, or was changing."""
 
     async def compare(self, *, full: bool) -> Comparison:  # noqa: D102
-        began, since = self._parts.clock.now(), None if full else self._through
+        began, foreign = self._parts.clock.now(), await self._parts.store.foreign_writes()
+        since = None if full or foreign != self._foreign else self._through
+        if since is not None and foreign is not None and self._is_as_it_was():
+            return Comparison()
+        changes = self._parts.register.changes
+        comparison = await self._compare(since)
+        self._through, self._foreign = began, foreign
+        is_good = not (comparison.remarks or comparison.left_out)
+        self._good_at = changes if is_good else None
+        return comparison
+
+    def _is_as_it_was(self) -> bool:
+        """Whether what was in order then is what would be compared now."""
+        register = self._parts.register
+        with register.watch() as changing:
+            is_same = not changing and register.changes == self._good_at
+            return is_same and not self._must_look_at_all(self._parts.inventory, changing)
+
+    async def _compare(self, since: datetime | None) -> Comparison:
         with self._parts.register.watch() as changing:
             held = {claim.id: claim for claim in self._parts.register}
             if since is None:
@@ -70,7 +92,6 @@ class BookingsSource:
             differences = await self._audit(snapshot, inventory, look)
         else:
             differences = _audit_of_some(booked, look)
-        self._through = began
         remarks = [_remark(one) for one in differences if _claim_of(one) not in changing]
         left_out = frozenset(map(str, changing))
         return Comparison(remarks, examined=look.examined, left_out=left_out)

@@ -21,8 +21,8 @@ class BootSource:
         self._parts = parts
 
     async def compare(self, *, full: bool) -> Comparison:  # noqa: D102 - of what is in memory
-        count = sum(1 for _ in self._doubtful())
         booted_at = self._parts.booted_at
+        count = 0 if booted_at is None else sum(1 for _ in self._doubtful())
         if not count or booted_at is None:
             return Comparison()
         message = (

@@ -34,9 +34,7 @@ class HostSource:
         return (*parts.offer.remarks, *self._of_cleaning(), *host_remarks(parts))
 
     async def compare(self, *, full: bool) -> Comparison:  # noqa: D102 - nothing is read for it
-        holders = self._parts.register.device_holders()
-        remarks = [
-            replace(one, claim_id=one.claim_id or holders.get(one.subject))
-            for one in self._remarks()
-        ]
+        told = self._remarks()
+        holders = self._parts.register.device_holders() if told else {}
+        remarks = [replace(one, claim_id=one.claim_id or holders.get(one.subject)) for one in told]
         return Comparison(remarks, examined=len(self._parts.host.functions))

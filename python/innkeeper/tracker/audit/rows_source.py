@@ -1,7 +1,8 @@
 """Nova's tables compared with the claims that they are the projection of; no claim follows from them.
 
 A row that is as it was when it was compared, with claims that are the same, is not made an object again.
-Between full audits rows that changed are looked at, and all of them as long as something differs.
+Between full audits rows that changed are looked at, and all of them as long as something differs or when
+somebody else wrote to the database.
 """
 
 from __future__ import annotations
@@ -73,23 +74,36 @@ class NovaRowsSource:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._through: datetime | None = None
-        self._differed = False
+        self._foreign: object = None
+        """What the store said of writes of others before it was read."""
+        self._good: tuple[object, ...] | None = None
+        """What the rows followed from when all were as they should be; null when some were not."""
         self._instances, self._devices = KnownRows(), KnownRows()
 
     async def compare(self, *, full: bool) -> Comparison:  # noqa: D102
         rows, register = self._parts.writer.rows, self._parts.register
         if not isinstance(rows, Projecting):
             return Comparison()
-        began = self._parts.clock.now()
-        through = None if full or self._differed else self._through
+        began, foreign = self._parts.clock.now(), await self._parts.store.foreign_writes()
+        basis = self._basis()
+        is_whole = full or self._good is None or foreign != self._foreign
+        if not is_whole and foreign is not None and basis == self._good:
+            return Comparison()
+        through = None if is_whole else self._through
         with register.watch() as changing:
             look = _Look(rows, changing, None if through is None else through - OVERLAP)
             await self._look_at_instances(look)
             await self._look_at_moves(look)
             await self._look_at_node(look)
-        self._through = began
-        self._differed = bool(look.remarks or look.left_out)
+        self._through, self._foreign = began, foreign
+        self._good = None if look.remarks or look.left_out else basis
         return Comparison(look.remarks, look.examined, left_out=frozenset(look.left_out))
+
+    def _basis(self) -> tuple[object, ...]:
+        """Equal as long as the rows are to be the same; the store writes others only when it is not."""
+        parts = self._parts
+        functions = parts.offer.admission.by_address
+        return parts.register.changes, parts.inventory, functions, parts.config
 
     # -- instances ---------------------------------------------------------------------------
 
