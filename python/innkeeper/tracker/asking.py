@@ -68,9 +68,14 @@ def require_possible(
 
 
 def require_distinct(asks: Sequence[Ask]) -> None:
-    """Raises BadRequest for an id that stands twice."""
+    """Raises BadRequest for the id of a claim, or of a move, that stands twice."""
     seen: set[UUID] = set()
     for ask in asks:
         if ask.id in seen:
             raise BadRequest(f"claim id {ask.id} stands twice in one call", claim_id=str(ask.id))
         seen.add(ask.id)
+    moves: set[UUID] = set()
+    for move in (ask.spec.move for ask in asks if ask.spec.move is not None):
+        if move.id in moves:
+            raise BadRequest(f"move id {move.id} stands twice in one call", move_id=str(move.id))
+        moves.add(move.id)

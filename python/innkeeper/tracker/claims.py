@@ -121,7 +121,7 @@ class Claims:
         Raises:
             OutcomeUnknown, StoreError, HostUnreadable: it is still held; try again.
         """
-        async with self._together(claim_id):
+        async with self.together(claim_id):
             claim = self._parts.register.find(claim_id)
             if claim is None:
                 return
@@ -178,11 +178,11 @@ class Claims:
         Raises:
             UnknownClaim, AlreadyReleased, OutcomeUnknown
         """
-        async with self._together(claim_id):
+        async with self.together(claim_id):
             yield await self.find_live(claim_id)
 
     @asynccontextmanager
-    async def _together(self, claim_id: UUID) -> AsyncIterator[None]:
+    async def together(self, claim_id: UUID) -> AsyncIterator[None]:
         """The turns of all claims that the instance has here; which these are may change meanwhile."""
         while True:
             ids = self._ids_together(claim_id)

@@ -104,7 +104,7 @@ class Placing:
 
     @asynccontextmanager
     async def _turn(self, asks: Sequence[Ask]) -> AsyncIterator[None]:
-        """That of the claims, and of those here that instances are to leave for them."""
+        """That of the claims, of their moves, and of claims here that instances are to leave."""
         while True:
             ids = self._ids(asks)
             async with self._parts.register.turn(*ids):
@@ -115,7 +115,10 @@ class Placing:
     def _ids(self, asks: Sequence[Ask]) -> frozenset[UUID]:
         moving = (ask.spec.instance_uuid for ask in asks if ask.spec.move is not None)
         there = (self._parts.register.of_instance(one) for one in moving if one is not None)
-        return frozenset((*(ask.id for ask in asks), *(one.id for some in there for one in some)))
+        moves = (ask.spec.move.id for ask in asks if ask.spec.move is not None)
+        return frozenset(
+            (*(ask.id for ask in asks), *moves, *(one.id for some in there for one in some))
+        )
 
     def _source_of(self, claim: Claim) -> Claim | None:
         """The claim here that it was booked beside."""

@@ -22,6 +22,7 @@ from innkeeper.objects import (
 from innkeeper.requests.strangers import Use
 from innkeeper.tracker.audit.free_devices import free_device
 from innkeeper.tracker.audit.repairing import Plan, cannot
+from innkeeper.tracker.audit.running_source import is_gone
 from innkeeper.tracker.changes import Change, Changes
 from innkeeper.tracker.convert import fingerprint, usage_object
 from innkeeper.tracker.devices.dirt import after_use
@@ -42,9 +43,13 @@ class GoneRepair:
 
     async def plan(self, finding: Finding) -> Plan | None:  # noqa: D102
         claim = self._parts.register.find(UUID(finding.subject))
-        if claim is None or claim.instance_uuid in self._parts.instances.found:
+        # It may have been touched, or have begun to move, since it was found.
+        if claim is None or not is_gone(self._parts, claim):
             return None
-        if self._parts.instances.problem is not None:
+        instances = self._parts.instances
+        if not instances.is_asked:
+            raise cannot(finding, "no hypervisor is asked: whether it is gone is not known")
+        if instances.problem is not None:
             raise cannot(finding, "the hypervisor does not answer: whether it is gone is not known")
         released = claim.model_copy(update={"state": ClaimState.RELEASED, "expires_at": None})
         why = {"repair": "claim_without_instance"}
@@ -161,8 +166,9 @@ class _Adoption:
     use: Use
 
     def begin(self) -> None:
-        self.parts.instances.claimed(self.use.instance.uuid)
+        # First what may be refused, as where a claim for it is being written.
         self.parts.register.reserve_instance(self.claim.instance_uuid, self.claim.id)
+        self.parts.instances.claimed(self.use.instance.uuid)
         self.parts.ledger.restore([(str(self.claim.id), self.claim.placement)])
 
     def landed(self) -> None:

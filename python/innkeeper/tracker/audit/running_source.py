@@ -48,7 +48,7 @@ class RunningSource:
             return Comparison((remark,), settled=frozenset({self._parts.node}))
         if not instances.is_asked:
             return Comparison()
-        gone = [claim for claim in self._parts.register if self._is_gone(claim)]
+        gone = [claim for claim in self._parts.register if is_gone(self._parts, claim)]
         self._missed = {one.id: self._missed.get(one.id, instances.answers) for one in gone}
         remarks = [one async for one in self._of_instances()]
         remarks += map(self._of_gone, filter(self._is_sure, gone))
@@ -56,14 +56,6 @@ class RunningSource:
         return Comparison(remarks, examined=len(instances.found), left_out=doubtful)
 
     # -- claims without instances ------------------------------------------------------------
-
-    def _is_gone(self, claim: Claim) -> bool:
-        if claim.instance_uuid is None or claim.instance_uuid in self._parts.instances.found:
-            return False
-        is_moving = claim.move is not None and claim.move.state.open
-        is_young = self._parts.clock.now() - claim.updated_at < YOUNG
-        is_kept = is_moving or is_young or claim.process is not None
-        return claim.state is ClaimState.CONFIRMED and not is_kept
 
     def _is_sure(self, claim: Claim) -> bool:
         return self._missed[claim.id] < self._parts.instances.answers
@@ -139,6 +131,16 @@ class RunningSource:
                 [f"; CPUs {format_cpu_spec(both)} are held by claim {claim.id}"] if both else []
             )
         return "".join(words)
+
+
+def is_gone(parts: Parts, claim: Claim) -> bool:
+    """Whether the hypervisor does not have its instance, and nothing else says where that is."""
+    if claim.instance_uuid is None or claim.instance_uuid in parts.instances.found:
+        return False
+    is_moving = claim.move is not None and claim.move.state.open
+    is_young = parts.clock.now() - claim.updated_at < YOUNG
+    is_kept = is_moving or is_young or claim.process is not None
+    return claim.state is ClaimState.CONFIRMED and not is_kept
 
 
 def _words(use: Use) -> str:

@@ -26,7 +26,7 @@ from innkeeper.objects import (
 )
 from innkeeper.tracker.changes import Changes
 from innkeeper.tracker.claims import Claims
-from innkeeper.tracker.moves.rules import require_movable
+from innkeeper.tracker.moves.rules import require_movable, require_own_move
 from innkeeper.tracker.moves.steps import departing, settled
 from innkeeper.tracker.parts import Parts
 
@@ -46,7 +46,8 @@ class Moves:
 
         Raises:
             BadRequest: the destination is this node; a claim with a move does both there.
-            MoveConflict: it is in another move, or its instance is not built yet.
+            MoveConflict: it is in another move, the move is another instance's, or its instance is not
+                built yet.
             UnknownClaim, AlreadyReleased, OutcomeUnknown, StoreError
         """
         if departure.destination == self._parts.node:
@@ -58,6 +59,7 @@ class Moves:
             if _is_told(claim, departure):
                 return claim
             require_movable(claim)
+            require_own_move(self._parts, departure.id, claim.instance_uuid)
             return (await self._changes.write([departing(claim, departure)], by=by))[0]
 
     async def settle(self, move_id: UUID, outcome: MoveState, *, by: Holder) -> tuple[Claim, ...]:
@@ -75,7 +77,7 @@ class Moves:
         ends = self._parts.register.of_move(move_id)
         if not any(_in_open_move(claim) for claim in ends):
             return await self._settled_before(move_id, ends, outcome)
-        async with self._claims.turn(ends[0].id):
+        async with self._claims.together(ends[0].id):
             ends = self._parts.register.of_move(move_id)
             open_ends = [claim for claim in ends if _in_open_move(claim)]
             if not open_ends:

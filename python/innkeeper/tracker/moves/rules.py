@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from innkeeper.errors import BadRequest, InstanceClaimed, MoveConflict, UnknownClaim
 from innkeeper.objects import Claim, ClaimSpec, ClaimState, MoveKind
 from innkeeper.tracker.parts import Parts
@@ -23,6 +25,17 @@ def require_movable(claim: Claim) -> None:
         )
 
 
+def require_own_move(parts: Parts, move_id: UUID, instance_uuid: UUID | None) -> None:
+    """Raises MoveConflict for the id of a move of another instance: both would be settled as one."""
+    for claim in parts.register.of_move(move_id):
+        if claim.instance_uuid != instance_uuid:
+            raise MoveConflict(
+                f"move {move_id} is that of instance {claim.instance_uuid}; every move has an id of its own",
+                claim_id=str(claim.id),
+                move_id=str(move_id),
+            )
+
+
 def find_source(parts: Parts, spec: ClaimSpec) -> Claim | None:
     """The claim here that an instance is to leave for the one that is asked for; null if it is elsewhere.
 
@@ -30,13 +43,14 @@ def find_source(parts: Parts, spec: ClaimSpec) -> Claim | None:
         BadRequest: a move without an instance, or one that makes no sense within a host.
         UnknownClaim: the source is this node, and the instance has no claim here.
         InstanceClaimed: the source is another node, and the instance has a claim here.
-        MoveConflict: see `require_movable`.
+        MoveConflict: see `require_movable` and `require_own_move`.
     """
     move = spec.move
     if move is None:
         return None
     if spec.instance_uuid is None:
         raise BadRequest("a move is an instance's: say its instance_uuid")
+    require_own_move(parts, move.id, spec.instance_uuid)
     claims = parts.register.of_instance(spec.instance_uuid)
     resident = next((claim for claim in claims if not claim.is_arriving), None)
     if move.source not in (None, parts.node):
