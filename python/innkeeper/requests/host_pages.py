@@ -29,12 +29,13 @@ class OthersPages:
     counts: Mapping[CellPages, int] = field(default_factory=dict)
 
     def after(self, host: Host, held: Mapping[CellPages, int]) -> OthersPages:
-        """What is known with another observation, while claims hold `held`."""
+        """What is known with another observation, while claims hold `held`; the same object when it is the same."""
         counts: dict[CellPages, int] = {}
         for place, used in _pages_in_use(host):
             least = max(used - held.get(place, 0), 0)
             counts[place] = min(max(self.counts.get(place, 0), least), used)
-        return OthersPages({place: count for place, count in counts.items() if count})
+        known = {place: count for place, count in counts.items() if count}
+        return self if known == self.counts else OthersPages(known)
 
 
 NOBODY: Final = OthersPages()

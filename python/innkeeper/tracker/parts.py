@@ -67,6 +67,8 @@ class Parts:
     """Hugepages that are in use without a claim, as of the last observation."""
     marks_in_ledger: tuple[Cordon, ...] = ()
     """The cordons that the ledger's inventory was made with."""
+    made_of: tuple[object, ...] = ()
+    """What the inventory was put together from last: from the very same it is not put together again."""
 
     @property
     def strangers(self) -> Strangers:

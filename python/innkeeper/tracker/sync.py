@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import is_
 
 from innkeeper.config import Config
 from innkeeper.objects import Host
@@ -28,11 +29,13 @@ def refresh(parts: Parts) -> bool:
     held, strangers = parts.register.held_devices(), parts.strangers
     devices = offer.devices(held, table.marks, table.cordoned, parts.instances.strangers.devices)
     parts.marks_in_ledger = table.marks
-    inventory = put_together(
-        parts.host, parts.config, table.cordoned, devices, parts.others, strangers
-    )
     # A device to clean may be there again, or another command may clean it.
     parts.dirt_due.ring()
+    made_of = (parts.host, parts.config, table.cordoned, devices, parts.others, strangers)
+    if len(parts.made_of) == len(made_of) and all(map(is_, parts.made_of, made_of)):
+        return False
+    inventory = put_together(*made_of)
+    parts.made_of = made_of
     if inventory == parts.inventory:
         return False
     parts.inventory = inventory
