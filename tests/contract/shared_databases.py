@@ -32,14 +32,18 @@ class SharedDatabase:
 
     def kill_connections(self) -> int:
         """End every other connection to it, as an operator may; how many there were."""
-        with self.engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                ended = connection.execute(text(_TERMINATE)).all()
-                return len(ended)
-            others = connection.execute(text(_OTHERS)).scalars().all()
-            for one in others:
-                connection.exec_driver_sql(f"KILL {one}")
-            return len(others)
+        return end_connections(self.engine)
+
+
+def end_connections(engine: Engine) -> int:
+    """End every other connection to a database; how many there were."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            return len(connection.execute(text(_TERMINATE)).all())
+        others = connection.execute(text(_OTHERS)).scalars().all()
+        for one in others:
+            connection.exec_driver_sql(f"KILL {one}")
+        return len(others)
 
 
 _TERMINATE = (

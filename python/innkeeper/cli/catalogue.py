@@ -56,6 +56,7 @@ CATALOGUE = {
     "objects": Place(
         "objects", "objects", "What travels and is stored: classes, versions, fields."
     ),
+    "store": Place("store", "store_app", "The database that claims are kept in: `store init`."),
     "config": Place("setup", "config_app", "The operator's words: example, check, show."),
 }
 

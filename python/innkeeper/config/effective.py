@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import SecretStr
+
 from innkeeper.config.section import Section
 from innkeeper.config.sections import Config
+from innkeeper.config.store_url import without_secrets
 
 
 def effective_toml(config: Config) -> str:
-    """Every key with its value in force; a key that is not set is a comment.
+    """Every key with its value in force; a key that is not set is a comment, and one with a secret.
 
-    Loading the text gives an equal configuration.
+    Loading the text gives an equal configuration but for secrets.
     """
     head = "".join(_key(name, value) for name, value in config if not _is_of_tables(value))
     tables = [f"[{name}]\n{_keys(value)}" for name, value in config if isinstance(value, Section)]
@@ -32,6 +35,8 @@ def _keys(section: Section) -> str:
 def _key(name: str, value: Any) -> str:
     if value is None:
         return f"# {name} is not set\n"
+    if isinstance(value, SecretStr):
+        return f"# {name} = {_text(without_secrets(value.get_secret_value()))}\n"
     return f"{name} = {_value(value)}\n"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from innkeeper.config.nearest import hint, nearest_name, quoted
 from innkeeper.config.sections import Config
@@ -107,7 +107,7 @@ def _value(variable: str, text: str, annotation: Any) -> Any:
 
 def _takes_text(annotation: Any) -> bool:
     """Whether a key is text, perhaps null or one of a few words; a list of text is not."""
-    if annotation is str or isinstance(annotation, str):
+    if annotation in (str, SecretStr) or isinstance(annotation, str):
         return True
     if isinstance(annotation, type):
         return False

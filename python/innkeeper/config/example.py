@@ -63,6 +63,10 @@ CONFIG_EXAMPLE = """\
 # full_interval = 3600.0   # seconds between two audits of everything
 # policy = {}              # by kind of finding: report, repair or ignore, such as { placement_differs = "repair" }
 
+# Where claims are kept. Not set: in a database of the daemon's own, in the state directory.
+[store]
+# url = "postgresql://innkeeper:secret@db.example:5432/innkeeper"   # or mariadb://; see `innkeeper store init`
+
 # History: what happened to which claim, when, and who did it.
 [events]
 # keep = 2592000.0    # seconds; that of a claim that lives stays as long as it does

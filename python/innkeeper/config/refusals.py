@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -74,7 +74,8 @@ def _message(found: ErrorDetails) -> str:
         return f"`{key}` is missing"
     if found["type"] == "value_error":
         return f"`{key}`: {found['msg'].removeprefix('Value error, ')}"
-    return f"`{key}` = {quoted(found['input'])}: {_allowed(found)}"
+    shown = "(not shown)" if _is_secret(_field(place)) else quoted(found["input"])
+    return f"`{key}` = {shown}: {_allowed(found)}"
 
 
 def _allowed(found: ErrorDetails) -> str:
@@ -103,6 +104,10 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for one in get_args(annotation) if (found := _section_in(one))), None)
+
+
+def _is_secret(field: FieldInfo | None) -> bool:
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def _field(place: Place) -> FieldInfo | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from innkeeper.config.device_sections import AliasSpec, DeviceSpec
 from innkeeper.config.host_sections import Cpus, PlacementSection, Reserved
 from innkeeper.config.nearest import hint, quoted
 from innkeeper.config.section import JsonText, Period, Ratio, Section, Words
+from innkeeper.config.store_url import require_store_url
 from innkeeper.errors import UnknownRelease
 from innkeeper.objects.base import Amount, CounterName, Name
 from innkeeper.objects.finding_kinds import FINDING_KINDS
@@ -82,6 +83,21 @@ class Audit(Section):
             if wanted == "repair" and not kind.repairs_itself:
                 raise ValueError(f"{name} is not repaired unasked: {kind.suggestion}")
         return policy
+
+
+class StoreSection(Section):
+    """Where claims are kept."""
+
+    url: SecretStr | None = None
+    """Such as `postgresql://innkeeper:secret@db.example/innkeeper`; null: the state directory's database.
+    Never shown, for it may hold a password."""
+
+    @field_validator("url")
+    @classmethod
+    def _require_known(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            require_store_url(url.get_secret_value())
+        return url
 
 
 class Events(Section):
@@ -184,6 +200,7 @@ class Config(Section):
     disk: DiskSection = DiskSection()
     claims: Claims = Claims()
     audit: Audit = Audit()
+    store: StoreSection = StoreSection()
     events: Events = Events()
     overhead: Overhead = Overhead()
     service: ServiceSection = ServiceSection()

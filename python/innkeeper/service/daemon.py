@@ -24,12 +24,12 @@ from innkeeper.clock import SystemClock
 from innkeeper.drivers.base import Driver, Hypervisor
 from innkeeper.drivers.choice import driver_for, hypervisor_for
 from innkeeper.errors import InnkeeperError, InternalError
+from innkeeper.service.keeping import store_of
 from innkeeper.service.listener import Listener, inherited_listener, make_listener
 from innkeeper.service.notify import Notifier
 from innkeeper.service.premises import Premises, ServeOptions, lay_premises
 from innkeeper.service.ready import Listening
 from innkeeper.service.reload import Reload
-from innkeeper.store.sqlite import SqliteStore
 from innkeeper.telemetry import configure_logs
 from innkeeper.tracker import Tracker
 
@@ -123,13 +123,7 @@ class Daemon:
         self._clock = SystemClock()
         self._tracker = Tracker(
             node=premises.node,
-            store=SqliteStore(
-                premises.database,
-                node=premises.node,
-                clock=self._clock,
-                release=premises.config.nova.release,
-                adopts=options.adopt_state,
-            ),
+            store=store_of(premises, self._clock, adopts=options.adopt_state),
             driver=driver,
             hypervisor=hypervisor,
             config=premises.config,

@@ -63,6 +63,7 @@ class Reload:
         fixed = {
             "node": config.node != old.node,
             "disk.path": config.disk != old.disk,
+            "store.url": config.store != old.store,
             "libvirt": config.libvirt != old.libvirt,
             "claims.max_waiting": config.claims.max_waiting != old.claims.max_waiting,
         }

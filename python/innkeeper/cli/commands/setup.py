@@ -15,6 +15,7 @@ from innkeeper.cli.local import LocalHost, Root, Simulate, disk_of_the_state
 from innkeeper.cli.session import session_of
 from innkeeper.config import CONFIG_EXAMPLE, Config, effective_toml, load_config
 from innkeeper.config.places import config_path
+from innkeeper.config.store_url import without_secrets
 from innkeeper.errors import HostUnreadable
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def config_show(config: ConfigFile = None, effective: Effective = False) -> None
         emit(effective_toml(loaded))
         return
     named = config_path(os.environ, config)
-    emit(named.read_text() if named else "# no file: the defaults are in force\n")
+    emit(without_secrets(named.read_text()) if named else "# no file: the defaults are in force\n")
 
 
 def _load(given: Path | None) -> Config:
