@@ -18,8 +18,9 @@ from tests.scenario.test_running import (
     hypervisor,
 )
 
-from innkeeper.errors import BadRequest, InstanceClaimed, MoveConflict, NotRepairable
+from innkeeper.errors import BadRequest, InstanceClaimed, MoveConflict, NotRepairable, StoreFull
 from innkeeper.objects import (
+    ChangeSet,
     Claim,
     ClaimSpec,
     ClaimState,
@@ -28,8 +29,9 @@ from innkeeper.objects import (
     MoveSpec,
     Request,
 )
-from innkeeper.store.base import Store
+from innkeeper.store.base import Commit, Store
 from innkeeper.tracker import Tracker
+from innkeeper.tracker.sync import refresh
 
 __all__ = ["hypervisor"]
 
@@ -141,4 +143,42 @@ async def test_an_orphan_for_which_a_claim_is_being_written_is_not_adopted_and_s
 
 async def _refused(tracker: Tracker, finding_id: str) -> None:
     with pytest.raises(InstanceClaimed):
+        await tracker.repair(finding_id, by=EVE)
+
+
+class LosingStore(HeldStore):
+    """Refuses a write that it held up."""
+
+    async def apply(self, change_set: ChangeSet) -> Commit:
+        if self.gate is not None:
+            await self.gate.wait()
+            raise StoreFull("the disk is full")
+        return await super().apply(change_set)
+
+
+async def test_what_an_orphan_uses_is_reserved_again_where_its_adoption_is_not_written(
+    make_tracker: MakeTracker, hypervisor: FakeHypervisor
+) -> None:
+    stores: list[LosingStore] = []
+
+    def wrap(store: Store) -> Store:
+        stores.append(LosingStore(store))
+        return stores[0]
+
+    hypervisor.run(ORPHAN)
+    async with make_tracker(SPEC, hypervisor=hypervisor, wrap=wrap) as tracker:
+        found, before = (await findings(tracker))["instance_unbooked"], tracker.usage()
+        stores[0].gate = anyio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(_full, tracker, found.id)
+            await anyio.wait_all_tasks_blocked()
+            refresh(tracker._parts)
+            stores[0].gate.set()
+        stores[0].gate = None
+        usage = tracker.usage()
+        assert (usage.memory_mib, usage.vcpus) == (before.memory_mib, before.vcpus)
+
+
+async def _full(tracker: Tracker, finding_id: str) -> None:
+    with pytest.raises(StoreFull):
         await tracker.repair(finding_id, by=EVE)

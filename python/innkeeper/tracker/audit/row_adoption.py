@@ -133,10 +133,12 @@ class _Adoption:
         refresh(self.parts)
 
     def lost(self) -> None:
-        self.parts.ledger.unbook(str(self.claim.id))
-        self.parts.register.forget_instance(self.claim.instance_uuid, self.claim.id)
+        # Reserved again before it is given back: the ledger may have been given a host without it.
         if self.use is not None:
             self.parts.instances.unclaimed(self.use)
+            refresh(self.parts)
+        self.parts.ledger.unbook(str(self.claim.id))
+        self.parts.register.forget_instance(self.claim.instance_uuid, self.claim.id)
 
 
 def _uuid(finding: Finding) -> UUID:

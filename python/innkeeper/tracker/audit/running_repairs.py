@@ -176,9 +176,11 @@ class _Adoption:
         refresh(self.parts)
 
     def lost(self) -> None:
+        # Reserved again before it is given back: the ledger may have been given a host without it.
+        self.parts.instances.unclaimed(self.use)
+        refresh(self.parts)
         self.parts.ledger.unbook(str(self.claim.id))
         self.parts.register.forget_instance(self.claim.instance_uuid, self.claim.id)
-        self.parts.instances.unclaimed(self.use)
 
 
 def _asked(placed: PlacedDevice) -> DeviceRequest:
