@@ -49,7 +49,7 @@ InnkeeperError
  |   |- StoreTooNew         store_too_new
  |   |- StoreFenced         store_fenced       another owner took this ledger
  |   |- StoreForeign        store_foreign      the ledger is another machine's, or another name's
- |   |- StoreUnreachable    store_unreachable  the database server does not answer
+ |   |- StoreUnreachable    store_unreachable  there is no connection to the database server
  |   |- StoreMissing        store_missing      the database lacks innkeeper's tables
  |   |- StoreUnsupported    store_unsupported  a server, or version of one, that no store can be on
  |   |- OutcomeUnknown      outcome_unknown    the write may or may not be durable
@@ -384,7 +384,7 @@ class StoreForeign(StoreError):
 
 
 class StoreUnreachable(StoreError):
-    """The database server does not answer; nothing was written."""
+    """There is no connection to the database server; nothing was written."""
 
     code = "store_unreachable"
 

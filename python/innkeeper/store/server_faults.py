@@ -111,7 +111,7 @@ def as_server_error(error: DBAPIError, address: Address) -> InnkeeperError:
 _SENTENCES: Final[Mapping[Fault, tuple[type[StoreError], str]]] = {
     Fault.LOST: (
         StoreUnreachable,
-        "{address} does not answer ({cause}). Nothing was written; the next write tries again",
+        "No connection to {address} ({cause}). Nothing was written; the next write tries again",
     ),
     Fault.RACE: (
         StoreLocked,
