@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import anyio
 import anyio.to_thread
 import pytest
-from tests.scenario.conftest import MakeTracker
+from tests.scenario.conftest import MakeTracker, VirtualClock
 from tests.scenario.hosts import HostOfSpec
 from tests.scenario.test_nova_tables import Rows
 
@@ -57,6 +58,14 @@ async def missing_cpus(tracker: Tracker) -> list[Finding]:
     return [one for one in (await tracker.audit()).findings if one.kind == "cpu_missing"]
 
 
+async def nothing_differs(tracker: Tracker, clock: VirtualClock) -> None:
+    """Nova's row of the node does not know who else held what was held twice: the next beat mends it."""
+    with anyio.fail_after(20):
+        while (await tracker.audit()).findings:
+            await clock.advance(11)
+            await anyio.sleep(0.01)
+
+
 def give_placement(database: Path, claim_id: UUID, placement: Placement) -> None:
     """As a database that was restored from two backups, or edited by hand, has it."""
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -68,7 +77,7 @@ def give_placement(database: Path, claim_id: UUID, placement: Placement) -> None
 
 
 async def test_cpus_of_two_claims_are_a_finding_that_names_both(
-    make_tracker: MakeTracker, database: Path
+    make_tracker: MakeTracker, database: Path, clock: VirtualClock
 ) -> None:
     async with make_tracker(HOST) as tracker:
         one, other = await place(tracker), await place(tracker)
@@ -83,7 +92,7 @@ async def test_cpus_of_two_claims_are_a_finding_that_names_both(
         taken = await place(tracker)
         assert not set(cpus_of(taken)) & set(cpus_of(one))
         await tracker.release(other.id, by=EVE)
-        assert (await tracker.audit()).findings == ()
+        await nothing_differs(tracker, clock)
         again = await place(tracker)
         assert not set(cpus_of(again)) & {*cpus_of(one), *cpus_of(taken)}
 
@@ -136,7 +145,7 @@ async def test_a_cpu_that_is_gone_is_not_given_out_and_comes_back_to_its_holder(
 
 
 async def test_a_cell_that_is_gone_is_a_finding_and_its_claim_can_end(
-    make_tracker: MakeTracker,
+    make_tracker: MakeTracker, clock: VirtualClock
 ) -> None:
     driver = HostOfSpec("cpus=8,cells=4,memory=8GiB")
     async with make_tracker(driver=driver) as tracker:
@@ -148,7 +157,7 @@ async def test_a_cell_that_is_gone_is_a_finding_and_its_claim_can_end(
         assert missing[f"cell {held.placement.cells[0].cell}"] == held.id
         for claim in claims:
             await tracker.release(claim.id, by=EVE)
-        assert (await tracker.audit()).findings == ()
+        await nothing_differs(tracker, clock)
 
 
 async def test_nova_s_tables_have_the_cells_as_the_host_has_them_now(
