@@ -64,7 +64,7 @@ def depart(
 
 @moves_app.command("confirm")
 def confirm(context: typer.Context, move: MoveId, output: ListOutput = "table") -> None:
-    """The instance stays where it arrived; said on both hosts."""
+    """The instance stays where it arrived; said on both hosts, on the source once it runs elsewhere."""
     _put_move(output, session_of(context).client().settle_move(_id_of(move), "confirm"))
 
 
