@@ -33,8 +33,7 @@ from innkeeper.service.premises import ServeOptions
 DEEP = bool(os.environ.get("TEST_INNKEEPER_DEEP"))
 NORMAL_TRIALS, NORMAL_KILLS = 10, 5
 """How many stories, and how many kills in each."""
-DEEP_KILLS = 36
-DEEP_ROUNDS = 2
+DEEP_ROUNDS, DEEP_KILLS = 2, 24
 SPEC = f"cpus=16,cells=2,threads=2,memory=16GiB,pfs=1,vfs=8,name={HERE}"
 WORDS = """
 node = "{node}"
@@ -145,11 +144,11 @@ def chosen(steps: int, kills: int, chance: Random) -> list[int]:
     return sorted(set(spread))
 
 
-def take_and_kill(trial: Trial, kills: int) -> list[str]:
+def take_and_kill(trial: Trial, kills: int, round_number: int) -> list[str]:
     """What was found after each kill."""
     trial.prepare()
     outcomes = take_once(trial)
-    steps = chosen(outcomes.steps, kills, Random(trial.story.name))
+    steps = chosen(outcomes.steps, kills, Random(f"{trial.story.name} {round_number}"))
     found = [kill_at(trial, step, outcomes) for step in steps]
     shutil.rmtree(trial.folder)
     return found
@@ -176,7 +175,7 @@ def test_a_kill_at_any_await_leaves_a_step_whole_or_not_at_all(folder: Path) -> 
     if not DEEP:
         trials = Random(7).sample(trials, NORMAL_TRIALS)
     rounds, kills = (DEEP_ROUNDS, DEEP_KILLS) if DEEP else (1, NORMAL_KILLS)
-    taken = (take_and_kill(trial, kills) for _ in range(rounds) for trial in trials)
+    taken = (take_and_kill(trial, kills, each) for each in range(rounds) for trial in trials)
     found = Counter(each for some in taken for each in some)
     assert found["before"]
     assert found["after"]
