@@ -468,8 +468,8 @@ def vcpus_of(placement: Placement) -> int:
 
 
 TrackerHistory.TestCase.settings = settings(
-    max_examples=500 if DEEP else 25,
-    stateful_step_count=50 if DEEP else 30,
+    max_examples=500 if DEEP else 12,
+    stateful_step_count=50 if DEEP else 25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -140,7 +140,7 @@ class Watcher:
         self.token = said.id or self.token
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_no_event_is_lost_or_told_twice_whatever_breaks(options: dict[str, Any], seed: int) -> None:
     path = options["socket_path"]
     churns = [Churn(path, seed * 100 + number) for number in range(3)]
