@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.unit.cli.program import CONFIG, CommandLine, claim, serve
+from tests.unit.cli.program import CONFIG, CommandLine, claim, run_program, serve
 
 
 def test_findings_have_their_exit_code(short_dir: Path) -> None:
@@ -102,9 +102,8 @@ def test_the_policy_mends_what_a_daemon_finds(short_dir: Path) -> None:
 
 
 def test_a_policy_that_makes_no_sense_keeps_a_daemon_from_starting(short_dir: Path) -> None:
-    run = CommandLine({})
     file = short_dir / "innkeeper.toml"
     file.write_text('[audit]\npolicy = { boked_not_stored = "repair" }\n')
     for words in (("config", "check"), ("serve", "--state-dir", str(short_dir / "state"))):
-        refused = run(*words, "--config", str(file)).expect(2)
+        refused = run_program(*words, "--config", str(file)).expect(2)
         assert "did you mean `booked_not_stored`?" in refused.err
