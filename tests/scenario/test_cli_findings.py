@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.unit.cli.program import CONFIG, CommandLine, claim, run_program, serve
+from tests.unit.cli.program import CONFIG, claim, run_program, serve
 
 
 def test_findings_have_their_exit_code(short_dir: Path) -> None:
