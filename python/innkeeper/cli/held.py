@@ -1,4 +1,4 @@
-"""What a placement holds in all: what floats, what is dedicated, and all pages together."""
+"""What a placement holds of cells, pages and CPUs, and where its instance is going, in words."""
 
 from __future__ import annotations
 
@@ -7,16 +7,6 @@ from datetime import datetime
 from innkeeper.cli.quantities import page_size, size
 from innkeeper.objects import Claim, PlacedCell, Placement
 from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
-
-
-def vcpu_count(placement: Placement) -> int:
-    """VCPUs that float and those that have a CPU of their own."""
-    return placement.vcpus + sum(len(cell.pins) for cell in placement.cells)
-
-
-def memory_mib(placement: Placement) -> int:
-    """Ordinary memory and hugepages; what lies in cells is counted there whatever it is made of."""
-    return max(placement.memory_mib, sum(cell.memory_mib for cell in placement.cells))
 
 
 def hugepage_cells(placement: Placement) -> tuple[PlacedCell, ...]:

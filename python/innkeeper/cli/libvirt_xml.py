@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from uuid import UUID
 from xml.sax.saxutils import quoteattr
 
-from innkeeper.cli.held import hugepage_cells, memory_mib, vcpu_count
+from innkeeper.cli.held import hugepage_cells
 from innkeeper.objects import PlacedCell, PlacedDevice, Placement
 from innkeeper.objects.cpu_spec import format_cpu_spec, parse_cpu_spec
 
@@ -20,7 +20,7 @@ def _elements(placement: Placement, claim_id: UUID | None) -> Iterator[str]:
     if claim_id:
         yield f"<!-- innkeeper claim {claim_id} -->"
     yield from _vcpus(placement)
-    if memory := memory_mib(placement):
+    if memory := placement.all_memory_mib:
         yield f"<memory unit='MiB'>{memory}</memory>"
     if placement.cells:
         yield from _nested("cpu", _nested("numa", _guest_cells(placement)))
@@ -40,7 +40,7 @@ def _nested(name: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _vcpus(placement: Placement) -> Iterator[str]:
     """How many; where an update took some away, which of them are there."""
-    count, gone = vcpu_count(placement), _gone(placement)
+    count, gone = placement.all_vcpus, _gone(placement)
     if not count:
         return
     cpuset = f" cpuset={quoteattr(placement.cpus)}" if placement.cpus else ""

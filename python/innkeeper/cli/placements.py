@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator
 from uuid import UUID
 
-from innkeeper.cli.held import memory_mib, vcpu_count
 from innkeeper.objects import Placement
 
 
@@ -19,9 +18,9 @@ def environment(placement: Placement, claim_id: UUID | None) -> dict[str, str]:
     """
     words = {"INNKEEPER_CLAIM": str(claim_id)} if claim_id else {}
     words |= {
-        "INNKEEPER_VCPUS": str(vcpu_count(placement)),
+        "INNKEEPER_VCPUS": str(placement.all_vcpus),
         "INNKEEPER_CPUS": placement.cpus,
-        "INNKEEPER_MEMORY_MIB": str(memory_mib(placement)),
+        "INNKEEPER_MEMORY_MIB": str(placement.all_memory_mib),
         "INNKEEPER_DISK_MIB": str(placement.disk_mib),
         "INNKEEPER_PCI": ",".join(device.address for device in placement.devices),
     }

@@ -11,11 +11,9 @@ from innkeeper.cli.held import (
     cell_lines,
     earlier,
     hugepage_cells,
-    memory_mib,
     moving,
     pages_text,
     pins_text,
-    vcpu_count,
 )
 from innkeeper.cli.picture.lines import cells_of
 from innkeeper.cli.quantities import ago, printable, size, until
@@ -57,8 +55,8 @@ def _claim_row(claim: Claim, booted_at: datetime | None) -> list[str]:
         str(claim.id),
         f"{claim.state}{moving(claim)}{earlier(claim, booted_at)}",
         claim.name or "",
-        str(vcpu_count(placed) or ""),
-        size(memory_mib(placed)) if memory_mib(placed) else "",
+        str(placed.all_vcpus or ""),
+        size(placed.all_memory_mib) if placed.all_memory_mib else "",
         size(placed.disk_mib) if placed.disk_mib else "",
         str(len(placed.devices) or ""),
         f"{claim.holder.project}/{claim.holder.user}",
@@ -99,7 +97,7 @@ def moves_table(moves: Iterable[MoveView]) -> str:
 
 def placement_table(placement: Placement) -> str:
     """What is held, one line each."""
-    vcpus, memory = vcpu_count(placement), memory_mib(placement)
+    vcpus, memory = placement.all_vcpus, placement.all_memory_mib
     rows = [
         ("vCPUs", f"{vcpus} on CPUs {placement.cpus}" if vcpus else ""),
         ("memory", size(memory) if memory else ""),

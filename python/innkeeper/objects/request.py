@@ -164,6 +164,16 @@ class Placement(VersionedObject):
     cells: Annotated[tuple[PlacedCell, ...], Field(max_length=1024)] = ()
     """Of an instance with a topology, in the order of its guest cells."""
 
+    @property
+    def all_vcpus(self) -> int:
+        """Those that float and those that have a CPU each."""
+        return self.vcpus + sum(len(cell.pins) for cell in self.cells)
+
+    @property
+    def all_memory_mib(self) -> int:
+        """Ordinary memory and hugepages; what lies in cells is counted there whatever it is made of."""
+        return max(self.memory_mib, sum(cell.memory_mib for cell in self.cells))
+
 
 class Filtered(VersionedObject):
     """How many candidates one filter removed and how many it left."""

@@ -30,8 +30,8 @@ def in_short(placement: Placement) -> dict[str, Any]:
     """What is held, without what is nothing."""
     cells, devices = placement.cells, placement.devices
     said: dict[str, Any] = {
-        "vcpus": placement.vcpus + sum(len(cell.pins) for cell in cells),
-        "memory_mib": max(placement.memory_mib, sum(cell.memory_mib for cell in cells)),
+        "vcpus": placement.all_vcpus,
+        "memory_mib": placement.all_memory_mib,
         "disk_mib": placement.disk_mib,
         "cells": [cell.cell for cell in cells],
         "counters": dict(placement.counters),

@@ -10,7 +10,7 @@ import pytest
 
 from innkeeper.api.views import FitAnswer
 from innkeeper.cli.exits import tell
-from innkeeper.cli.held import hugepage_cells, memory_mib, vcpu_count
+from innkeeper.cli.held import hugepage_cells
 from innkeeper.cli.libvirt_xml import libvirt_text
 from innkeeper.cli.placements import environment
 from innkeeper.cli.refusals import refusal_lines
@@ -54,10 +54,10 @@ PLACED = Placement(
 
 
 def test_the_sums_count_what_floats_and_what_is_dedicated() -> None:
-    assert vcpu_count(PLACED) == 5
-    assert memory_mib(PLACED) == 3072
-    assert vcpu_count(Placement(vcpus=3)) == 3
-    assert memory_mib(Placement(memory_mib=7)) == 7
+    assert PLACED.all_vcpus == 5
+    assert PLACED.all_memory_mib == 3072
+    assert Placement(vcpus=3).all_vcpus == 3
+    assert Placement(memory_mib=7).all_memory_mib == 7
 
 
 def test_the_smallest_pages_are_ordinary_memory() -> None:

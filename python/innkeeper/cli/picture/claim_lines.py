@@ -41,7 +41,7 @@ def _facts(claim: Claim, booted_at: datetime | None) -> Sequence[Line]:
     return (
         Line.of(claim.name or str(claim.id)[:8], "strong"),
         Line.of(_vcpus(placed)),
-        Line.of(size(memory) if (memory := _memory_mib(placed)) else ""),
+        Line.of(size(memory) if (memory := placed.all_memory_mib) else ""),
         Line.of(f"{size(placed.disk_mib)} disk" if placed.disk_mib else ""),
         Line.of(count(len(placed.devices), "device") if placed.devices else ""),
         Line.of(" ".join(f"{name}={n}" for name, n in sorted(placed.counters.items()))),
@@ -51,15 +51,9 @@ def _facts(claim: Claim, booted_at: datetime | None) -> Sequence[Line]:
 
 
 def _vcpus(placed: Placement) -> str:
-    pinned = sum(len(cell.pins) for cell in placed.cells)
-    every = count(placed.vcpus + pinned, "vCPU") if placed.vcpus + pinned else ""
+    every = count(placed.all_vcpus, "vCPU") if placed.all_vcpus else ""
     own = format_cpu_spec(cpu for cell in placed.cells for cpu in parse_cpu_spec(cell.charged))
     return f"{every}, CPUs {own} alone" if own else every
-
-
-def _memory_mib(placed: Placement) -> int:
-    """Ordinary and hugepages."""
-    return max(placed.memory_mib, sum(cell.memory_mib for cell in placed.cells))
 
 
 def _state(claim: Claim, booted_at: datetime | None) -> Line:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from innkeeper import _core
-from innkeeper.objects import Placement
 from innkeeper.tracker.leaving import Leaving
 
 _KIB = 1024
@@ -33,22 +32,10 @@ class Totals:
         memory_mib = usage.memory_mib.used + usage.memory_mib.reserved + _huge_mib(usage)
         disk_mib = usage.disk_mib.used + usage.disk_mib.reserved
         return cls(
-            vcpus=vcpus - sum(map(all_vcpus, gone)),
-            memory_mib=memory_mib - sum(map(all_memory_mib, gone)),
+            vcpus=vcpus - sum(one.all_vcpus for one in gone),
+            memory_mib=memory_mib - sum(one.all_memory_mib for one in gone),
             disk_mib=disk_mib - sum(one.disk_mib for one in gone),
         )
-
-
-def all_vcpus(placement: Placement) -> int:
-    """Those that float and those that have a CPU each."""
-    return placement.vcpus + sum(len(cell.pins) for cell in placement.cells)
-
-
-def all_memory_mib(placement: Placement) -> int:
-    """Ordinary memory and hugepages."""
-    if placement.cells:
-        return sum(cell.memory_mib for cell in placement.cells)
-    return placement.memory_mib
 
 
 def _dedicated_vcpus(usage: _core.Usage) -> int:
