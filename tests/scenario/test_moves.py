@@ -228,7 +228,7 @@ async def test_an_instance_is_in_one_move_at_a_time(make_tracker: MakeTracker) -
         after = await resize(tracker, before)
         with pytest.raises(MoveConflict, match="confirm or revert that one first"):
             await resize(tracker, before)
-        with pytest.raises(MoveConflict, match="confirm or revert that first"):
+        with pytest.raises(MoveConflict, match="confirm or revert that one first"):
             await tracker.update(before.id, ClaimUpdate(vcpus=3), by=EVE)
         with pytest.raises(InstanceClaimed):
             await tracker.place(ClaimSpec(instance_uuid=before.instance_uuid, request=SMALL))

@@ -116,6 +116,11 @@ class Claim(VersionedObject):
         return booted_at is not None and self.state.live and self.updated_at < booted_at
 
     @property
+    def is_moving(self) -> bool:
+        """Whether it is one end of a move that is not settled."""
+        return self.move is not None and self.move.state.open
+
+    @property
     def is_arriving(self) -> bool:
         """Whether it is held beside what its instance has elsewhere, or has here already."""
         return self.move is not None and self.move.is_arriving

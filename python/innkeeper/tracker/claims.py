@@ -202,7 +202,7 @@ class Claims:
 
     def _other_end(self, claim: Claim) -> Claim | None:
         """The claim here at the other end of the move that this one is in."""
-        if claim.move is None or not claim.move.state.open:
+        if claim.move is None or not claim.is_moving:
             return None
         ends = self._parts.register.of_move(claim.move.id)
         return next((one for one in ends if one.id != claim.id), None)

@@ -75,12 +75,12 @@ class Register:
     def of_move(self, move_id: UUID) -> tuple[Claim, ...]:
         """The claims here that are, or last were, one end of a move; the source first."""
         ids = self._by_move.get(move_id, ())
-        return tuple(sorted(map(self._claims.__getitem__, ids), key=_source_first))
+        return tuple(sorted(map(self._claims.__getitem__, ids), key=source_first))
 
     def moving(self) -> tuple[Claim, ...]:
         """The claims that are one end of an open move."""
         ends = (self._claims[claim_id] for ids in self._by_move.values() for claim_id in ids)
-        return tuple(claim for claim in ends if claim.move is not None and claim.move.state.open)
+        return tuple(claim for claim in ends if claim.is_moving)
 
     def device_holders(self) -> dict[str, UUID]:
         """Claim by device address."""
@@ -284,5 +284,6 @@ class Register:
             self._watches.remove(seen)
 
 
-def _source_first(claim: Claim) -> tuple[bool, UUID]:
+def source_first(claim: Claim) -> tuple[bool, UUID]:
+    """A key by which the ends of a move are in order."""
     return claim.move is not None and claim.move.side is Side.DESTINATION, claim.id

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from functools import partial
 from uuid import UUID
 
-from innkeeper.errors import Draining, MoveConflict
+from innkeeper.errors import Draining
 from innkeeper.objects import Claim, ClaimUpdate, EventKind, Holder, Placement, Request
 from innkeeper.requests.updating import updated
 from innkeeper.tracker.changes import event_of
 from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.convert import object_reasons, placement_object
+from innkeeper.tracker.moves.rules import require_settled
 from innkeeper.tracker.parts import Parts
 
 
@@ -41,7 +42,7 @@ class Updates:
         claim_id = (await self._claims.find(ref)).id
         async with self._parts.register.turn(claim_id):
             claim = await self._claims.find_live(claim_id)
-            _require_settled(claim)
+            require_settled(claim)
             request = updated(claim.request, change)
             if request == claim.request:
                 return claim
@@ -96,17 +97,6 @@ class Updates:
         """It holds what this form of it says, and somebody may have waited for the rest."""
         self._parts.ledger.settle(str(claim.id), claim.placement)
         self._parts.line.serve()
-
-
-def _require_settled(claim: Claim) -> None:
-    """What a move may come back to stays what it is."""
-    if claim.move is not None and claim.move.state.open:
-        raise MoveConflict(
-            f"claim {claim.id} is in move {claim.move.id} from {claim.move.source} to "
-            f"{claim.move.destination}: confirm or revert that first",
-            claim_id=str(claim.id),
-            move_id=str(claim.move.id),
-        )
 
 
 def _differences(before: Request, after: Request) -> dict[str, int | None]:

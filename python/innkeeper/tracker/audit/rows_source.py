@@ -190,7 +190,7 @@ class NovaRowsSource:
             return
         if look.changing:
             look.left_out.add(subject)
-        elif not any(end.move is not None and end.move.state.open for end in ends):
+        elif not any(end.is_moving for end in ends):
             message = (
                 f"{subject} of instance {row.instance_uuid} is {row.status} from {row.source_node} to "
                 f"{row.dest_node}, and no claim here is an end of it: nothing is held for it"

@@ -137,9 +137,8 @@ def is_gone(parts: Parts, claim: Claim) -> bool:
     """Whether the hypervisor does not have its instance, and nothing else says where that is."""
     if claim.instance_uuid is None or claim.instance_uuid in parts.instances.found:
         return False
-    is_moving = claim.move is not None and claim.move.state.open
     is_young = parts.clock.now() - claim.updated_at < YOUNG
-    is_kept = is_moving or is_young or claim.process is not None
+    is_kept = claim.is_moving or is_young or claim.process is not None
     return claim.state is ClaimState.CONFIRMED and not is_kept
 
 

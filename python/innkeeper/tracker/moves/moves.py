@@ -7,7 +7,7 @@ hold what they hold until they are told the outcome, so nothing depends on when 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from innkeeper.errors import (
@@ -29,6 +29,7 @@ from innkeeper.tracker.claims import Claims
 from innkeeper.tracker.moves.rules import require_movable, require_own_move
 from innkeeper.tracker.moves.steps import departing, settled
 from innkeeper.tracker.parts import Parts
+from innkeeper.tracker.register import source_first
 
 
 class Moves:
@@ -75,29 +76,21 @@ class Moves:
             OutcomeUnknown, StoreError
         """
         ends = self._parts.register.of_move(move_id)
-        if not any(_in_open_move(claim) for claim in ends):
-            return await self._settled_before(move_id, ends, outcome)
+        if not any(claim.is_moving for claim in ends):
+            return await self._settled_before(move_id, outcome)
         async with self._claims.together(ends[0].id):
             ends = self._parts.register.of_move(move_id)
-            open_ends = [claim for claim in ends if _in_open_move(claim)]
+            open_ends = [claim for claim in ends if claim.is_moving]
             if not open_ends:
-                return await self._settled_before(move_id, ends, outcome)
+                return await self._settled_before(move_id, outcome)
             source, destination = _end(open_ends, Side.SOURCE), _end(open_ends, Side.DESTINATION)
             if outcome is MoveState.CONFIRMED:
                 _require_arrived(destination)
             changed = await self._changes.write(settled(source, destination, outcome), by=by)
-        return tuple(sorted(changed, key=lambda claim: (not _is_source(claim), claim.id)))
+        return tuple(sorted(changed, key=source_first))
 
-    async def _settled_before(
-        self, move_id: UUID, live: Sequence[Claim], outcome: MoveState
-    ) -> tuple[Claim, ...]:
-        ends = (*live, *await self._parts.store.find_ended_of_move(move_id))
-        if not ends:
-            raise UnknownMove(
-                f"no claim on this host is part of move {move_id}; `innkeeper moves` lists those that "
-                "are open",
-                move_id=str(move_id),
-            )
+    async def _settled_before(self, move_id: UUID, outcome: MoveState) -> tuple[Claim, ...]:
+        ends = await self.find(move_id)
         was = _outcome(ends)
         if was is not outcome:
             raise MoveConflict(
@@ -117,9 +110,11 @@ class Moves:
         ends = (*live, *await self._parts.store.find_ended_of_move(move_id))
         if not ends:
             raise UnknownMove(
-                f"no claim on this host is or was part of move {move_id}", move_id=str(move_id)
+                f"no claim on this host is or was part of move {move_id}; `innkeeper moves` lists those "
+                "that are open",
+                move_id=str(move_id),
             )
-        return tuple(sorted(ends, key=lambda claim: (not _is_source(claim), claim.id)))
+        return tuple(sorted(ends, key=source_first))
 
 
 def _is_told(claim: Claim, departure: Departure) -> bool:
@@ -142,14 +137,6 @@ def _require_arrived(destination: Claim | None) -> None:
             "there, or revert the move",
             claim_id=str(destination.id),
         )
-
-
-def _in_open_move(claim: Claim) -> bool:
-    return claim.move is not None and claim.move.state.open
-
-
-def _is_source(claim: Claim) -> bool:
-    return claim.move is not None and claim.move.side is Side.SOURCE
 
 
 def _end(claims: Iterable[Claim], side: Side) -> Claim | None:

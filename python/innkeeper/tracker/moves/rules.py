@@ -9,15 +9,20 @@ from innkeeper.objects import Claim, ClaimSpec, ClaimState, MoveKind
 from innkeeper.tracker.parts import Parts
 
 
-def require_movable(claim: Claim) -> None:
-    """Raises MoveConflict for a claim that is in a move, or whose instance is not built yet."""
-    if claim.move is not None and claim.move.state.open:
+def require_settled(claim: Claim) -> None:
+    """Raises MoveConflict for one end of an open move: what it may come back to stays what it is."""
+    if claim.move is not None and claim.is_moving:
         raise MoveConflict(
             f"claim {claim.id} is in move {claim.move.id} from {claim.move.source} to "
             f"{claim.move.destination}: confirm or revert that one first",
             claim_id=str(claim.id),
             move_id=str(claim.move.id),
         )
+
+
+def require_movable(claim: Claim) -> None:
+    """Raises MoveConflict for a claim that is in a move, or whose instance is not built yet."""
+    require_settled(claim)
     if claim.state is ClaimState.PENDING:
         raise MoveConflict(
             f"claim {claim.id} is pending: its instance is not built yet, so nothing can move",

@@ -192,10 +192,10 @@ class Projecting:
         row = self._instance_rows.row(live, ended)
         self._stats.follow([row])
         yield row
-        open_before = {one.move.id: one for one in before if _in_open_move(one) and one.move}
+        open_before = {one.move.id for one in before if one.is_moving and one.move}
         ends: defaultdict[UUID, list[Claim]] = defaultdict(list)
         for claim in (*ended, *live):
-            if claim.move is not None and (_in_open_move(claim) or claim.move.id in open_before):
+            if claim.move is not None and (claim.is_moving or claim.move.id in open_before):
                 ends[claim.move.id].append(claim)
         yield from (migration_row(some, self._hosts) for some in ends.values())
 
@@ -214,7 +214,3 @@ class Projecting:
             cells=self._cells.text(parts.inventory, usage, leaving.placements),
         )
         return compute_node_row(facts)
-
-
-def _in_open_move(claim: Claim) -> bool:
-    return claim.move is not None and claim.move.state.open
