@@ -59,62 +59,56 @@ class Changes:
             OutcomeUnknown: what they hold stays held.
             StoreError: nothing was written.
         """
-        now = self._parts.clock.now()
-        claims = [one.claim.model_copy(update={"updated_at": now}) for one in changes]
-        events = [
-            event_of(one.kind, claim, by, one.details)
-            for one, claim in zip(changes, claims, strict=True)
-        ]
+        claims, events, dirt = self._composed(changes, by)
         ended = [claim for claim in claims if not claim.state.live]
-        if ended:
-            await self._write_ends(claims, ended, events, by)
-        else:
-            await self._parts.writer.write(claims, events, landed=partial(self._follow, claims))
-        return tuple(claims)
-
-    async def _write_ends(
-        self,
-        claims: Sequence[Claim],
-        ended: Sequence[Claim],
-        events: list[Event],
-        by: Holder | None,
-    ) -> None:
-        dirt = dirt_of(self._parts, ended)
-        events += [cordon_event(EventKind.CORDONED, cordon, by) for cordon in dirt]
-        self._parts.cordons.expect(dirt)
+        if dirt:
+            self._parts.cordons.expect(dirt)
         with self._leaving(ended):
             await self._parts.writer.write(
                 claims,
                 events,
                 cordons=dirt,
-                landed=partial(self._ended, claims, ended, dirt),
+                landed=partial(self._landed, claims, ended, dirt),
                 lost=partial(self._parts.cordons.forget, dirt),
             )
+        return claims
+
+    def _composed(
+        self, changes: Sequence[Change], by: Holder | None
+    ) -> tuple[tuple[Claim, ...], tuple[Event, ...], tuple[Cordon, ...]]:
+        """The claims in their new form, the history, and the devices that those leave dirty that ended."""
+        now = self._parts.clock.now()
+        claims = tuple(one.claim.model_copy(update={"updated_at": now}) for one in changes)
+        dirt = dirt_of(self._parts, [claim for claim in claims if not claim.state.live])
+        told = [
+            event_of(one.kind, claim, by, one.details)
+            for one, claim in zip(changes, claims, strict=True)
+        ]
+        told += [cordon_event(EventKind.CORDONED, cordon, by) for cordon in dirt]
+        return claims, tuple(told), dirt
 
     def ending(self, change: Change, *, by: Holder | None) -> Ending:
         """The end of a claim for a change set that has more in it; nothing happens until it begins."""
-        claim = change.claim.model_copy(update={"updated_at": self._parts.clock.now()})
-        dirt = dirt_of(self._parts, [claim])
-        marks = (cordon_event(EventKind.CORDONED, cordon, by) for cordon in dirt)
+        claims, events, dirt = self._composed([change], by)
         return Ending(
-            claims=(claim,),
-            events=(event_of(change.kind, claim, by, change.details), *marks),
+            claims=claims,
+            events=events,
             cordons=dirt,
-            begin=partial(self._begin_end, claim, dirt),
-            landed=partial(self._end_landed, claim, dirt),
-            lost=partial(self._end_lost, claim, dirt),
+            begin=partial(self._begin_end, claims, dirt),
+            landed=partial(self._end_landed, claims, dirt),
+            lost=partial(self._end_lost, claims, dirt),
         )
 
-    def _begin_end(self, claim: Claim, dirt: Sequence[Cordon]) -> None:
+    def _begin_end(self, claims: Sequence[Claim], dirt: Sequence[Cordon]) -> None:
         self._parts.cordons.expect(dirt)
-        self._parts.leaving.end([claim])
+        self._parts.leaving.end(claims)
 
-    def _end_landed(self, claim: Claim, dirt: Sequence[Cordon]) -> None:
-        self._parts.leaving.forget([claim])
-        self._ended([claim], [claim], dirt)
+    def _end_landed(self, claims: Sequence[Claim], dirt: Sequence[Cordon]) -> None:
+        self._parts.leaving.forget(claims)
+        self._landed(claims, claims, dirt)
 
-    def _end_lost(self, claim: Claim, dirt: Sequence[Cordon]) -> None:
-        self._parts.leaving.forget([claim])
+    def _end_lost(self, claims: Sequence[Claim], dirt: Sequence[Cordon]) -> None:
+        self._parts.leaving.forget(claims)
         self._parts.cordons.forget(dirt)
 
     @contextmanager
@@ -125,18 +119,16 @@ class Changes:
         finally:
             self._parts.leaving.forget(claims)
 
-    def _ended(
+    def _landed(
         self, claims: Sequence[Claim], ended: Sequence[Claim], dirt: Sequence[Cordon]
     ) -> None:
-        self._follow(claims)
-        self._parts.cordons.keep(dirt)
-        refresh_marks(self._parts)
-        self.unbook(ended)
-        self._look_at_what_was_kept(ended)
-
-    def _follow(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
             self._parts.follow(claim)
+        if ended:
+            self._parts.cordons.keep(dirt)
+            refresh_marks(self._parts)
+            self.unbook(ended)
+            self._look_at_what_was_kept(ended)
 
     def unbook(self, claims: Sequence[Claim]) -> None:
         """Give back what these hold in memory, and let those who wait have it."""

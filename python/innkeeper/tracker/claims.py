@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import anyio.to_thread
@@ -181,15 +182,9 @@ class Claims:
         async with self.together(claim_id):
             yield await self.find_live(claim_id)
 
-    @asynccontextmanager
-    async def together(self, claim_id: UUID) -> AsyncIterator[None]:
-        """The turns of all claims that the instance has here; which these are may change meanwhile."""
-        while True:
-            ids = self._ids_together(claim_id)
-            async with self._parts.register.turn(*ids):
-                if ids == self._ids_together(claim_id):
-                    yield
-                    return
+    def together(self, claim_id: UUID) -> AbstractAsyncContextManager[None]:
+        """The turns of all claims that the instance has here."""
+        return self._parts.register.turns(partial(self._ids_together, claim_id))
 
     def _ids_together(self, claim_id: UUID) -> frozenset[UUID]:
         return frozenset((claim_id, *(claim.id for claim in self._companions(claim_id))))

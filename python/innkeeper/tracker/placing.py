@@ -6,8 +6,8 @@ Booking happens here and in the waiting line, nowhere else. A claim is booked fi
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -102,15 +102,9 @@ class Placing:
             for index, claim in enumerate(standing)
         )
 
-    @asynccontextmanager
-    async def _turn(self, asks: Sequence[Ask]) -> AsyncIterator[None]:
+    def _turn(self, asks: Sequence[Ask]) -> AbstractAsyncContextManager[None]:
         """That of the claims, of their moves, and of claims here that instances are to leave."""
-        while True:
-            ids = self._ids(asks)
-            async with self._parts.register.turn(*ids):
-                if ids == self._ids(asks):
-                    yield
-                    return
+        return self._parts.register.turns(partial(self._ids, asks))
 
     def _ids(self, asks: Sequence[Ask]) -> frozenset[UUID]:
         moving = (ask.spec.instance_uuid for ask in asks if ask.spec.move is not None)

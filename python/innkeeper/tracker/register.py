@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -226,6 +226,20 @@ class Register:
         finally:
             for claim_id in taken:
                 self._end_turn(claim_id)
+
+    @asynccontextmanager
+    async def turns(self, find_ids: Callable[[], frozenset[UUID]]) -> AsyncIterator[None]:
+        """The turns of all that are found; which these are may change until they are taken.
+
+        Raises:
+            OutcomeUnknown: an earlier write of one of them is still in doubt.
+        """
+        while True:
+            ids = find_ids()
+            async with self.turn(*ids):
+                if ids == find_ids():
+                    yield
+                    return
 
     async def _take_turn(self, claim_id: UUID) -> None:
         turn = self._turns.setdefault(claim_id, _Turn())
