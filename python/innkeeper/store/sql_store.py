@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -226,10 +225,10 @@ class SqlStore(ABC):
     async def prune(self, *, before: datetime) -> int:  # noqa: D102
         reader, writer = self._require_open(self._reader), self._require_open(self._writer)
         now_us = self._now_us()
-        gone = await writer.run(lambda owned: forget_findings(owned, before, now_us))
+        gone = await writer.run(partial(forget_findings, before=before, now_us=now_us))
         marker = ""
         while ids := await reader.list_ended_claims(before, PRUNE_SLICE, marker):
-            gone += await writer.run(_forgetting(ids, before))
+            gone += await writer.run(partial(forget_claims, ids=ids, before=before))
             marker = ids[-1]
         return gone
 
@@ -289,7 +288,3 @@ def _opened(possession: Possession) -> Opened:
         rebooted_from=transactions.arrival.rebooted_from,
         booted_at=transactions.arrival.booted_at,
     )
-
-
-def _forgetting(ids: list[str], before: datetime) -> Callable[[Transactions], int]:
-    return lambda owned: forget_claims(owned, ids, before)

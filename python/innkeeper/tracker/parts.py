@@ -71,6 +71,11 @@ class Parts:
     """What the inventory was put together from last: from the very same it is not put together again."""
 
     @property
+    def service_host(self) -> str:
+        """The host of the service in Nova's tables, which may have several nodes."""
+        return self.config.service.host or self.node
+
+    @property
     def strangers(self) -> Strangers:
         """What runs without a claim; of CPUs those that no claim holds, for they are kept anyhow."""
         found = self.instances.strangers

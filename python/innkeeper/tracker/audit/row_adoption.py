@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from innkeeper.errors import BadRequest, NotRepairable
+from innkeeper.errors import BadRequest
 from innkeeper.objects import (
     Claim,
     ClaimSpec,
-    ClaimState,
     DeviceRequest,
-    Event,
-    EventKind,
     Finding,
     Holder,
     Instance,
@@ -25,16 +21,13 @@ from innkeeper.objects import (
 )
 from innkeeper.requests.nova_instances import placement_of_instance, request_of_instance
 from innkeeper.requests.nova_requests import devices_of_nova
-from innkeeper.requests.strangers import Use
+from innkeeper.tracker.audit.adopting import adopted_claim, plan_adoption
 from innkeeper.tracker.audit.free_devices import free_device
 from innkeeper.tracker.audit.repairing import Plan, cannot
+from innkeeper.tracker.audit.row_repair import require_rows
 from innkeeper.tracker.audit.row_room import why_no_room
 from innkeeper.tracker.audit.rows_of_instance import InstanceRows, read_rows
-from innkeeper.tracker.convert import fingerprint
-from innkeeper.tracker.devices.dirt import after_use
-from innkeeper.tracker.nova.projecting import Projecting
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.sync import refresh
 
 REASON: Final = "adopted: its row had no claim"
 
@@ -48,27 +41,21 @@ class RowAdoptRepair:
         self._parts = parts
 
     async def plan(self, finding: Finding) -> Plan | None:  # noqa: D102
-        rows = self._parts.writer.rows
-        if not isinstance(rows, Projecting):
-            raise NotRepairable("Nova's tables are not kept any more: `[nova] tables` says so")
+        rows = require_rows(self._parts)
         uuid = _uuid(finding)
         found = await read_rows(self._parts, rows, finding)
         # Nothing is awaited from here on.
         if found is None or self._parts.register.ids_of_instance(uuid):
             return None
         claim = self._claim(finding, uuid, found)
-        adoption = _Adoption(self._parts, claim, self._parts.instances.uses.get(uuid))
         held = claim.placement
-        return Plan(
+        words = (
             f"claim {claim.id} is made of the row of instance {uuid}: {claim.request.vcpus} vCPUs, "
             f"{claim.request.memory_mib} MiB of memory, {claim.request.disk_mib or 0} MiB of disk, "
-            f"{len(held.cells)} cells and {len(held.devices)} devices",
-            claims=(claim,),
-            events=(_adopted(finding, claim),),
-            begin=adoption.begin,
-            landed=adoption.landed,
-            lost=adoption.lost,
+            f"{len(held.cells)} cells and {len(held.devices)} devices"
         )
+        use = self._parts.instances.uses.get(uuid)
+        return plan_adoption(self._parts, finding, claim, use, words)
 
     def _claim(self, finding: Finding, uuid: UUID, found: InstanceRows) -> Claim:
         parts = self._parts
@@ -82,21 +69,7 @@ class RowAdoptRepair:
         own = parts.instances.uses.get(uuid)
         for why in why_no_room(parts, placement, spec.request.topology, own):
             raise cannot(finding, why)
-        now = parts.clock.now()
-        return Claim(
-            id=spec.claim_id or uuid,
-            node=parts.node,
-            state=ClaimState.CONFIRMED,
-            instance_uuid=uuid,
-            name=spec.name,
-            holder=spec.holder,
-            request=spec.request,
-            placement=placement,
-            fingerprint=fingerprint(spec),
-            after_use=after_use(parts, placement),
-            created_at=now,
-            updated_at=now,
-        )
+        return adopted_claim(parts, spec, placement)
 
     def _devices(self, finding: Finding, found: InstanceRows) -> list[PlacedDevice]:
         positions = _positions(found.instance)
@@ -112,33 +85,6 @@ class RowAdoptRepair:
             asked = positions.get(_request_id(row)) if positions else position
             placed.append(device.model_copy(update={"request": asked}))
         return placed
-
-
-@dataclass(frozen=True, slots=True)
-class _Adoption:
-    """What the row tells becomes a booking, and what the instance was seen to use is no stranger's."""
-
-    parts: Parts
-    claim: Claim
-    use: Use | None
-
-    def begin(self) -> None:
-        self.parts.register.reserve_instance(self.claim.instance_uuid, self.claim.id)
-        if self.use is not None:
-            self.parts.instances.claimed(self.use.instance.uuid)
-        self.parts.ledger.restore([(str(self.claim.id), self.claim.placement)])
-
-    def landed(self) -> None:
-        self.parts.follow(self.claim)
-        refresh(self.parts)
-
-    def lost(self) -> None:
-        # Reserved again before it is given back: the ledger may have been given a host without it.
-        if self.use is not None:
-            self.parts.instances.unclaimed(self.use)
-            refresh(self.parts)
-        self.parts.ledger.unbook(str(self.claim.id))
-        self.parts.register.forget_instance(self.claim.instance_uuid, self.claim.id)
 
 
 def _uuid(finding: Finding) -> UUID:
@@ -209,13 +155,3 @@ def _ids(requests: InstancePCIRequests) -> list[str | None]:
 
 def _request_id(row: PciDevice) -> str | None:
     return row.request_id if row.is_set("request_id") else None
-
-
-def _adopted(finding: Finding, claim: Claim) -> Event:
-    return Event(
-        at=claim.created_at,
-        kind=EventKind.ADOPTED,
-        claim_id=claim.id,
-        instance_uuid=claim.instance_uuid,
-        details={"finding": finding.id, "name": claim.name or str(claim.instance_uuid)},
-    )

@@ -23,10 +23,7 @@ class RowRepair:
         self._parts = parts
 
     async def plan(self, finding: Finding) -> Plan | None:  # noqa: D102
-        rows = self._parts.writer.rows
-        if not isinstance(rows, Projecting):
-            raise NotRepairable("Nova's tables are not kept any more: `[nova] tables` says so")
-        records = self._records(rows, finding)
+        records = self._records(require_rows(self._parts), finding)
         if not records:
             return None
         return Plan(f"{finding.subject} is written again as its claims have it", records=records)
@@ -38,3 +35,11 @@ class RowRepair:
             return (rows.device_row(finding.subject),)
         row = rows.instance_row(UUID(finding.subject))
         return () if row is None else (row,)
+
+
+def require_rows(parts: Parts) -> Projecting:
+    """What makes rows of Nova's tables. Raises NotRepairable where these are not kept any more."""
+    rows = parts.writer.rows
+    if not isinstance(rows, Projecting):
+        raise NotRepairable("Nova's tables are not kept any more: `[nova] tables` says so")
+    return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -11,7 +10,6 @@ from innkeeper.objects import (
     ClaimSpec,
     ClaimState,
     DeviceRequest,
-    Event,
     EventKind,
     Finding,
     Holder,
@@ -20,14 +18,13 @@ from innkeeper.objects import (
     Request,
 )
 from innkeeper.requests.strangers import Use
+from innkeeper.tracker.audit.adopting import adopted_claim, plan_adoption
 from innkeeper.tracker.audit.free_devices import free_device
 from innkeeper.tracker.audit.repairing import Plan, cannot
 from innkeeper.tracker.audit.running_source import is_gone
 from innkeeper.tracker.changes import Change, Changes
-from innkeeper.tracker.convert import fingerprint, usage_object
-from innkeeper.tracker.devices.dirt import after_use
+from innkeeper.tracker.convert import usage_object
 from innkeeper.tracker.parts import Parts
-from innkeeper.tracker.sync import refresh
 
 ADOPTED: Final = Holder(reason="adopted: it ran without a claim")
 
@@ -79,22 +76,8 @@ class AdoptRepair:
             return None
         use = instances.uses[uuid]
         claim = self._claim(finding, use)
-        adoption = _Adoption(self._parts, claim, use)
-        event = Event(
-            at=claim.created_at,
-            kind=EventKind.ADOPTED,
-            claim_id=claim.id,
-            instance_uuid=uuid,
-            details={"finding": finding.id, "name": use.instance.name},
-        )
-        return Plan(
-            f"claim {claim.id} is made for instance {use.instance.name}",
-            claims=(claim,),
-            events=(event,),
-            begin=adoption.begin,
-            landed=adoption.landed,
-            lost=adoption.lost,
-        )
+        words = f"claim {claim.id} is made for instance {use.instance.name}"
+        return plan_adoption(self._parts, finding, claim, use, words)
 
     def _claim(self, finding: Finding, use: Use) -> Claim:
         devices = tuple(
@@ -112,28 +95,14 @@ class AdoptRepair:
             cpus=self._parts.inventory.shared_cpus if use.vcpus else "",
             devices=devices,
         )
-        uuid, now = use.instance.uuid, self._parts.clock.now()
         spec = ClaimSpec(
             claim_id=uuid4(),
-            instance_uuid=uuid,
+            instance_uuid=use.instance.uuid,
             name=use.instance.name,
             request=request,
             holder=ADOPTED,
         )
-        return Claim(
-            id=spec.claim_id or uuid,
-            node=self._parts.node,
-            state=ClaimState.CONFIRMED,
-            instance_uuid=uuid,
-            name=spec.name,
-            holder=ADOPTED,
-            request=request,
-            placement=placement,
-            fingerprint=fingerprint(spec),
-            after_use=after_use(self._parts, placement),
-            created_at=now,
-            updated_at=now,
-        )
+        return adopted_claim(self._parts, spec, placement)
 
     def _require_free(self, finding: Finding, use: Use) -> None:
         """Beside what other instances use without a claim.
@@ -155,32 +124,6 @@ class AdoptRepair:
                 raise cannot(
                     finding, f"{short} {what} more are booked than it leaves: release claims first"
                 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Adoption:
-    """The reservation of what an instance uses becomes a booking, and back where that is not written."""
-
-    parts: Parts
-    claim: Claim
-    use: Use
-
-    def begin(self) -> None:
-        # First what may be refused, as where a claim for it is being written.
-        self.parts.register.reserve_instance(self.claim.instance_uuid, self.claim.id)
-        self.parts.instances.claimed(self.use.instance.uuid)
-        self.parts.ledger.restore([(str(self.claim.id), self.claim.placement)])
-
-    def landed(self) -> None:
-        self.parts.follow(self.claim)
-        refresh(self.parts)
-
-    def lost(self) -> None:
-        # Reserved again before it is given back: the ledger may have been given a host without it.
-        self.parts.instances.unclaimed(self.use)
-        refresh(self.parts)
-        self.parts.ledger.unbook(str(self.claim.id))
-        self.parts.register.forget_instance(self.claim.instance_uuid, self.claim.id)
 
 
 def _asked(placed: PlacedDevice) -> DeviceRequest:

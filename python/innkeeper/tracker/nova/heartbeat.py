@@ -60,20 +60,18 @@ class Heartbeat:
         self._is_failing = False
 
     async def _is_there(self) -> bool:
-        services = await self._parts.store.list_services(self._host)
+        services = await self._parts.store.list_services(self._parts.service_host)
         return any(service.binary == BINARY for service in services)
 
     async def _bring_back(self) -> None:
-        details = {"host": self._host}
+        details = {"host": self._parts.service_host}
         event = Event(at=self._parts.clock.now(), kind=EventKind.SERVICE_RETURNED, details=details)
         await self._write(self._parts.writer.rows.of_return(), event)
-        log.warning("service was deleted from nova's tables and is back", host=self._host)
+        log.warning(
+            "service was deleted from nova's tables and is back", host=self._parts.service_host
+        )
 
     async def _write(self, records: tuple[VersionedObject, ...], *events: Event) -> None:
         parts = self._parts
         change_set = ChangeSet(id=uuid4(), node=parts.node, events=events, records=records)
         await parts.writer.write_step(Step(change_set))
-
-    @property
-    def _host(self) -> str:
-        return self._parts.config.service.host or self._parts.node

@@ -36,7 +36,7 @@ class Projecting:
         for claim in parts.register:
             self._book.follow(claim)
         self._functions: Mapping[str, PciFunction] = {}
-        self.service = ServiceRecord(parts.config.service.host or parts.node)
+        self.service = ServiceRecord(parts.service_host)
         self._node = NodeRecord()
         self._stats = NodeStats(parts.node)
         self._cells = NovaCells(parts.config.nova.release)

@@ -69,10 +69,9 @@ class Services:
         return Event(at=self._parts.clock.now(), kind=EventKind.FORCED_DOWN, by=by, details=details)
 
     def _host(self) -> str:
-        config = self._parts.config
-        if config.nova.tables == "none":
+        if self._parts.config.nova.tables == "none":
             raise NotFound(
                 "there is no record of a service, since Nova's tables are not kept: set "
                 '`[nova] tables = "embedded"`'
             )
-        return config.service.host or self._parts.node
+        return self._parts.service_host
